@@ -1,0 +1,1 @@
+"""Recipes as OmegaConf YAML: defaults, one file per modality, and ready-made recipes."""

@@ -1,0 +1,1 @@
+"""The command line: thin programs over `core` and `modalities`."""
