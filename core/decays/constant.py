@@ -1,0 +1,5 @@
+"""No decay."""
+
+
+def constant(progress: float) -> float:
+    return 1.0

@@ -1,0 +1,79 @@
+"""Several processes under torchrun, or one without it: the same calls either way.
+
+    with processes(device) as world:
+        network = world.wrap(network)
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among `size`; `rank` 0 writes files and speaks."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """`network` with gradients averaged over the processes; the network itself where there is one process."""
+        if self.size == 1:
+            return network
+        return DistributedDataParallel(network, device_ids=[self.device] if self.device.type == "cuda" else None)
+
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean of a () tensor over all processes."""
+        if self.size > 1:
+            value = value.clone()
+            dist.all_reduce(value)
+            value /= self.size
+        return value
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set on any process: so that all of them stop after the same step."""
+        if self.size == 1:
+            return flag
+        value = torch.tensor(float(flag), device=self.device)
+        dist.all_reduce(value, op=dist.ReduceOp.MAX)
+        return bool(value)
+
+    def same(self, value: str) -> str:
+        """The first process's string, on every process."""
+        if self.size == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0)
+        return box[0]
+
+    def barrier(self) -> None:
+        if self.size > 1:
+            dist.barrier()
+
+
+@contextmanager
+def processes(device: torch.device) -> Iterator[World]:
+    """Join the processes that torchrun started (its environment variables say so), and leave them at the end."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield World(0, 1, device)
+        return
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield World(dist.get_rank(), dist.get_world_size(), device)
+    finally:
+        dist.destroy_process_group()

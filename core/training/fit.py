@@ -1,0 +1,112 @@
+"""The training loop, as a generator of metrics: who consumes it decides on logs, checkpoints, clocks and when to stop.
+
+    for metrics in fit(denoiser, batches, objective, optimizer, ...):
+        if metrics.step == 1000: break
+
+Step k draws its randomness from `(seed, k, rank)`, so a loop that starts at step k with the state that step k left
+continues exactly as if it had never stopped.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from core.denoiser import Denoiser
+from core.ema import EMA
+from core.training.objective import Condition, Objective
+from core.training.seeds import generator_of
+
+Conditioned = tuple[Tensor, Condition]
+"""A batch for training: x0 (B, *event) on the device, and its condition."""
+
+
+class Metrics(NamedTuple):
+    """After `step` completed steps: mean loss and gradient norm as () tensors on the device, learning rate."""
+
+    step: int
+    loss: Tensor
+    grad_norm: Tensor
+    learning_rate: float
+
+
+class NonFiniteLoss(ArithmeticError):
+    """The loss or its gradient is no longer a number; the message names the step."""
+
+
+def fit(
+    denoiser: Denoiser,
+    batches: Iterable[Conditioned],
+    objective: Objective,
+    optimizer: torch.optim.Optimizer,
+    *,
+    ema: EMA,
+    learning_rate: Callable[[int], float],
+    seed: int,
+    start: int = 0,
+    rank: int = 0,
+    accumulate: int = 1,
+    clip_norm: float = 1.0,
+    autocast: Callable[[], AbstractContextManager] = nullcontext,
+) -> Iterator[Metrics]:
+    """Train without end; yields after each optimiser step. `learning_rate(step)` is asked before step `step` (from 0).
+
+    `accumulate` splits each batch into that many passes with the same gradient as one. `ema` averages
+    `denoiser.network`. Raises `NonFiniteLoss` one step late on purpose: the check of step k runs while step k + 1 is
+    queued, so that a GPU never waits for it. A consumer that saves weights therefore checks with `check_finite` first.
+    """
+    parameters = [p for p in denoiser.network.parameters() if p.requires_grad]
+    previous: Metrics | None = None
+    for step, (x0, cond) in enumerate(batches, start):
+        rate = learning_rate(step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group.get("lr_scale", 1.0)
+        generator = generator_of(seed, step, rank, device=x0.device)
+        optimizer.zero_grad(set_to_none=True)
+        loss = _backward(denoiser, x0, cond, objective, generator, accumulate, autocast)
+        grad_norm = clip_grad_norm_(parameters, clip_norm if clip_norm > 0 else float("inf"))
+        if previous is not None:
+            check_finite(previous)
+        optimizer.step()
+        ema.update(denoiser.network)
+        previous = Metrics(step + 1, loss, grad_norm.detach(), rate)
+        yield previous
+
+
+def check_finite(metrics: Metrics) -> None:
+    """Raise `NonFiniteLoss` where the loss or gradient norm of that step is not a finite number."""
+    if not (torch.isfinite(metrics.loss) & torch.isfinite(metrics.grad_norm)):
+        raise NonFiniteLoss(
+            f"step {metrics.step}: loss {float(metrics.loss)}, gradient norm {float(metrics.grad_norm)}; training "
+            "stopped and the last good checkpoint is kept (a lower optimizer.lr or precision=fp32 may help)"
+        )
+
+
+def _backward(
+    denoiser: Denoiser,
+    x0: Tensor,
+    cond: Condition,
+    objective: Objective,
+    generator: torch.Generator,
+    accumulate: int,
+    autocast: Callable[[], AbstractContextManager],
+) -> Tensor:
+    """Gradients of the mean loss of the batch, in `accumulate` passes; returns that mean, detached.
+
+    Times and noise are drawn for the whole batch at once, so the split changes rounding only.
+    """
+    if accumulate < 1 or len(x0) % accumulate:
+        raise ValueError(f"train.accumulate={accumulate} must divide the batch of {len(x0)} examples per process")
+    t, eps, cond = objective.draw(denoiser.schedule, x0, cond, generator)
+    total = torch.zeros((), device=x0.device)
+    for part in torch.arange(len(x0), device=x0.device).chunk(accumulate):
+        some = None if cond is None else {name: value[part] for name, value in cond.items()}
+        with autocast():
+            losses = objective(denoiser, x0[part], t[part], eps[part], some)
+        loss = losses.sum() / len(x0)
+        loss.backward()
+        total += loss.detach()
+    return total
