@@ -1,0 +1,1 @@
+"""What the three modalities' networks share: convolution, attention, embeddings, resampling, the U-Net itself."""

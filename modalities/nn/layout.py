@@ -1,0 +1,50 @@
+"""How the networks see an event: always as maps (N, C, H, W), so that one code serves waveforms, images and frames.
+
+A waveform (B, C, L) is a map of height 1 and its kernels are (1, k); a clip (B, C, T, H, W) is B*T maps. Two-dimensional
+convolutions are the ones with channels-last kernels on every device, so a waveform gets them too.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.nn import functional
+
+Size = tuple[int, int]
+
+
+def per_level(name: str, value: int | bool | Sequence[int] | Sequence[bool], levels: int) -> tuple[int, ...]:
+    """One number per level: a single one is repeated, a list must have `levels` entries (else ValueError)."""
+    if isinstance(value, int):
+        return (value,) * levels
+    if len(value) != levels:
+        raise ValueError(f"{name}={list(value)} has {len(value)} entries, but there are {levels} levels (multipliers)")
+    return tuple(value)
+
+
+def square(factor: int, rank: int) -> Size:
+    """The factor or kernel along (height, width): a waveform, rank 1, has no height."""
+    return (1, factor) if rank == 1 else (factor, factor)
+
+
+def pad_to(x: Tensor, multiple: Size) -> Tensor:
+    """Zeros at the bottom and right of (N, C, H, W) until each side is a multiple, as the convolutions pad too."""
+    down, right = -x.shape[-2] % multiple[0], -x.shape[-1] % multiple[1]
+    return functional.pad(x, (0, right, 0, down)) if down or right else x
+
+
+def fold(x: Tensor, factor: Size) -> Tensor:
+    """Space to channels: (N, C, H*fh, W*fw) -> (N, fh*fw*C, H, W), the channels of one pixel side by side."""
+    (N, C, H, W), (fh, fw) = x.shape, factor
+    if factor == (1, 1):
+        return x
+    x = x.reshape(N, C, H // fh, fh, W // fw, fw)  # axes: N C H fh W fw
+    return x.permute(0, 3, 5, 1, 2, 4).reshape(N, fh * fw * C, H // fh, W // fw)
+
+
+def unfold(x: Tensor, factor: Size) -> Tensor:
+    """Channels to space, the inverse of `fold`: (N, fh*fw*C, H, W) -> (N, C, H*fh, W*fw)."""
+    (N, C, H, W), (fh, fw) = x.shape, factor
+    if factor == (1, 1):
+        return x
+    x = x.reshape(N, fh, fw, C // (fh * fw), H, W)  # axes: N fh fw C H W
+    return x.permute(0, 3, 4, 1, 5, 2).reshape(N, C // (fh * fw), H * fh, W * fw)

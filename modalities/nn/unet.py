@@ -1,0 +1,124 @@
+"""The U-Net (Ronneberger 2015; Ho 2020) on maps (N, C, H, W): one skeleton for pixels, spectrograms, waveforms, frames.
+
+    fold -> stem -> [blocks, down] per level -> [up, blocks] per level -> norm, silu, head (zero at the start) -> unfold
+
+Level i has width * multipliers[i] channels and `blocks[i]` residual blocks on the way down and as many on the way up;
+each of these takes the result of its partner on the way down beside its own input. Between levels the maps shrink by
+`factors[i]`, and `patch` folds that many pixels a side into channels before anything else. Maps that no product of
+these divides are padded with zeros inside and cropped again.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint as recompute
+
+from modalities.nn.attention import Attention
+from modalities.nn.convolution import conv
+from modalities.nn.layout import Size, fold, pad_to, per_level, square, unfold
+from modalities.nn.norm import Norm
+from modalities.nn.resampling import RESAMPLINGS
+from modalities.nn.residual import Residual
+
+Extra = Callable[[int, int], nn.Module | None]  # (channels, level) -> a module (x, context) -> x after each block
+
+
+class Layer(nn.Module):
+    """Residual block, attention where asked for, and what a modality adds (a clip's temporal layers)."""
+
+    def __init__(self, residual: Residual, attention: Attention | None, extra: nn.Module | None) -> None:
+        super().__init__()
+        self.residual = residual
+        self.attention = attention
+        self.extra = extra
+
+    def forward(self, x: Tensor, skip: Tensor | None, condition: Tensor, context: Any) -> Tensor:
+        x = self.residual(x if skip is None else torch.cat([x, skip], dim=1), condition)
+        if self.attention is not None:
+            x = self.attention(x)
+        return x if self.extra is None else self.extra(x, context)
+
+
+class UNet(nn.Module):
+    """`forward(x (N, in_channels, H, W), condition (N, condition)) -> (N, in_channels, H, W)`.
+
+    rank 1 keeps the height: kernels, factors and patch act along the width alone. ValueError where the lists do not fit.
+    """
+
+    def __init__(
+        self,
+        *,
+        rank: int,
+        in_channels: int,
+        condition: int,
+        width: int = 64,
+        multipliers: Sequence[int] = (1, 2, 2),
+        blocks: int | Sequence[int] = 2,
+        attention: bool | Sequence[bool] = (False, False, True),
+        head_channels: int = 32,
+        patch: int = 1,
+        factors: int | Sequence[int] = 2,
+        kernel: int = 3,
+        resampling: str = "learned",
+        dropout: float = 0.0,
+        checkpoint: bool = False,
+        extra: Extra | None = None,
+    ) -> None:
+        super().__init__()
+        levels = len(multipliers)
+        channels = [width * m for m in multipliers]
+        depth = per_level("blocks", blocks, levels)
+        attend = per_level("attention", attention, levels)
+        steps = [square(f, rank) for f in per_level("factors", factors, levels - 1)]
+        taps = square(kernel, rank)
+        down, up = RESAMPLINGS[resampling]
+        self.checkpoint = checkpoint
+        self.patch: Size = square(patch, rank)
+        self.multiple: Size = self.patch
+        for f in steps:
+            self.multiple = (self.multiple[0] * f[0], self.multiple[1] * f[1])
+
+        def layers(level: int, inputs: int) -> nn.ModuleList:
+            C = channels[level]
+            return nn.ModuleList(
+                Layer(
+                    Residual(inputs, C, condition, kernel=taps, dropout=dropout),
+                    Attention(C, head_channels) if attend[level] else None,
+                    extra(C, level) if extra is not None else None,
+                )
+                for _ in range(depth[level])
+            )
+
+        folded = in_channels * self.patch[0] * self.patch[1]
+        self.stem = conv(folded, channels[0], taps)
+        self.encoder = nn.ModuleList(layers(i, channels[i]) for i in range(levels))
+        self.down = nn.ModuleList(down(channels[i], channels[i + 1], f) for i, f in enumerate(steps))
+        self.up = nn.ModuleList(up(channels[i + 1], channels[i], f) for i, f in enumerate(steps))
+        self.decoder = nn.ModuleList(layers(i, 2 * channels[i]) for i in range(levels))
+        self.norm = Norm(channels[0])
+        self.head = conv(channels[0], folded, taps, zero=True)
+
+    def forward(self, x: Tensor, condition: Tensor, context: Any = None) -> Tensor:
+        H, W = x.shape[-2:]
+        x = self.stem(fold(pad_to(x, self.multiple), self.patch))
+        skips = []
+        for i, layers in enumerate(self.encoder):
+            for layer in layers:  # type: ignore[attr-defined]
+                x = self._run(layer, x, None, condition, context)
+                skips.append(x)
+            if i < len(self.down):
+                x = self.down[i](x)
+        for i, layers in reversed(list(enumerate(self.decoder))):
+            for layer in layers:  # type: ignore[attr-defined]
+                x = self._run(layer, x, skips.pop(), condition, context)
+            if i > 0:
+                x = self.up[i - 1](x)
+        return unfold(self.head(functional.silu(self.norm(x))), self.patch)[..., :H, :W]
+
+    def _run(self, layer: nn.Module, x: Tensor, skip: Tensor | None, condition: Tensor, context: Any) -> Tensor:
+        if self.checkpoint and self.training:
+            return recompute(layer, x, skip, condition, context, use_reentrant=False)
+        return layer(x, skip, condition, context)
