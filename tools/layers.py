@@ -1,0 +1,131 @@
+"""Layers of a recipe as plain trees: brought to one shape, checked against the schema, and laid over one another.
+
+A layer may say `sampler: heun` for `sampler: {name: heun}` and keeps a component's options beside its name; in the
+shape that everything else works with, options of `Sampler` and `Optimizer` stand under `options`.
+"""
+
+import dataclasses
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from tools import nearest, signature
+from tools.schema import Options, Recipe
+
+Tree = dict[str, Any]
+
+
+def fields(kind: type) -> Iterator[tuple[dataclasses.Field, Any]]:
+    """Fields of a schema class with their type hints."""
+    hints = typing.get_type_hints(kind)
+    return ((f, hints[f.name]) for f in dataclasses.fields(kind))
+
+
+def keys(kind: type = Recipe, prefix: str = "") -> Iterator[str]:
+    """Every dotted key of the schema; the options of components are not among them."""
+    for field, hint in fields(kind):
+        if dataclasses.is_dataclass(hint):
+            yield from keys(typing.cast(type, hint), f"{prefix}{field.name}.")
+        elif "options_of" not in field.metadata:
+            yield prefix + field.name
+        if hint == Options and "package" in field.metadata:
+            yield f"{prefix}{field.name}.name"
+
+
+def type_at(key: str) -> Any:
+    """Type hint at a dotted key, or None where the schema has no such leaf."""
+    kind: Any = Recipe
+    for part in key.split("."):
+        if not dataclasses.is_dataclass(kind):
+            return None
+        kind = typing.get_type_hints(kind).get(part)
+    return kind
+
+
+def checked(tree: Any, kind: type = Recipe, prefix: str = "", also: tuple[str, ...] = ()) -> Tree:
+    """`tree` in the common shape and in the schema's types. `also` are further keys, for the nearest name.
+
+    Raises ValueError for an unknown key and for a wrong type, in one line.
+    """
+    if not isinstance(tree, dict):
+        raise _wrong(prefix.rstrip(".") or "a recipe", "a group of keys", tree)
+    known = {f.name: (f, hint) for f, hint in fields(kind)}
+    owner = known.pop("options", None)
+    result: Tree = {}
+    for name, value in tree.items():
+        if name in known:
+            result[name] = _value(value, *known[name], prefix, also)
+        elif owner is None:
+            raise ValueError(f"unknown key {prefix}{name}{nearest.hint(f'{prefix}{name}', [*keys(), *also])}")
+        elif name == "options":
+            result.setdefault("options", {}).update(value or {})
+        else:
+            result.setdefault("options", {})[str(name)] = value
+    return result
+
+
+def merged(base: Tree, layer: Tree, kind: type = Recipe) -> Tree:
+    """`layer` over `base`. Another name of a component drops the options that belonged to the earlier one, and a limit
+    of training on a later layer (`train.steps` or `train.minutes`) replaces the earlier layers' limits."""
+    result = dict(base)
+    for field, hint in fields(kind):
+        if field.name not in layer:
+            continue
+        new, old = layer[field.name], base.get(field.name)
+        if dataclasses.is_dataclass(hint):
+            old = old or {}
+            if "name" in new and new["name"] != old.get("name"):
+                old = {k: v for k, v in old.items() if k != "options"}
+            new = merged(old, new, typing.cast(type, hint))
+        elif hint == Options:
+            same = "package" not in field.metadata or new.get("name", (old or {}).get("name")) == (old or {}).get(
+                "name"
+            )
+            new = {**old, **new} if old and same else new
+        result[field.name] = new
+    limits = ("steps", "minutes")
+    if kind is Recipe and any(layer.get("train", {}).get(k) for k in limits):
+        result["train"] |= {k: layer["train"].get(k) for k in limits}
+    return result
+
+
+def flat(tree: Tree, prefix: str = "") -> dict[str, Any]:
+    """Dotted key -> value; options stand beside the name, as in files."""
+    result: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            result |= flat(value, prefix if key == "options" else f"{prefix}{key}.")
+        else:
+            result[prefix + key] = value
+    return result
+
+
+def written(tree: Tree) -> Tree:
+    """The shape of files: a component's options beside its name."""
+    result = {k: written(v) if isinstance(v, dict) else v for k, v in tree.items() if k != "options"}
+    return result | tree.get("options", {})
+
+
+def _value(value: Any, field: dataclasses.Field, hint: Any, prefix: str, also: tuple[str, ...]) -> Any:
+    key = prefix + field.name
+    names_an_object = "package" in field.metadata or (
+        dataclasses.is_dataclass(hint) and any("options_of" in f.metadata for f in dataclasses.fields(hint))
+    )
+    if names_an_object and isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        value = {"name": str(value)}
+    if dataclasses.is_dataclass(hint):
+        return checked(value, typing.cast(type, hint), f"{key}.", also)
+    if hint == Options:
+        if not isinstance(value, dict):
+            raise _wrong(key, "a name" if names_an_object else "a group of keys", value)
+        if not isinstance(value.get("name", ""), str):
+            raise _wrong(f"{key}.name", "a name", value["name"])
+        return {str(k): v for k, v in value.items()}
+    try:
+        return signature.convert(value, hint)
+    except TypeError:
+        raise _wrong(key, signature.words(hint), value) from None
+
+
+def _wrong(key: str, allowed: str, value: Any) -> ValueError:
+    return ValueError(f"{key} must be {allowed}, got {'null' if value is None else repr(value)}")

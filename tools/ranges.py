@@ -1,0 +1,60 @@
+"""Ranges of a recipe's values, and what two of its keys must have in common. Raises ValueError in one line."""
+
+import dataclasses
+import math
+import typing
+from typing import Any
+
+from tools import nearest
+from tools.layers import Tree, fields
+from tools.schema import Recipe
+
+
+def check(tree: Tree) -> None:
+    """Every value against the range in the schema, then the rules that join two keys."""
+    _walk(tree, Recipe, "")
+    _together(tree)
+
+
+def _walk(tree: Tree, kind: type, prefix: str) -> None:
+    for field, hint in fields(kind):
+        key = prefix + field.name
+        if field.name not in tree:
+            raise ValueError(f"the recipe has no {key}")
+        if dataclasses.is_dataclass(hint):
+            _walk(tree[field.name], typing.cast(type, hint), f"{key}.")
+        else:
+            _value(key, tree[field.name], field.metadata)
+
+
+def _value(key: str, value: Any, rule: Any) -> None:
+    for number in value if isinstance(value, list) else [value]:
+        if isinstance(number, float) and not math.isfinite(number):
+            raise ValueError(f"{key} must be finite, got {number}")
+        if not isinstance(number, (int, float)):
+            continue
+        if rule.get("at_least") is not None and number < rule["at_least"]:
+            raise ValueError(f"{key} must be at least {rule['at_least']}, got {number}")
+        if rule.get("above") is not None and number <= rule["above"]:
+            raise ValueError(f"{key} must be above {rule['above']}, got {number}")
+        if rule.get("at_most") is not None and number > rule["at_most"]:
+            raise ValueError(f"{key} must be at most {rule['at_most']}, got {number}")
+    if rule.get("one_of") and value not in rule["one_of"]:
+        allowed = ", ".join(rule["one_of"])
+        raise ValueError(f"{key} must be one of {allowed}, got {value!r}{nearest.hint(value, rule['one_of'])}")
+
+
+def _together(tree: Tree) -> None:
+    train, network = tree["train"], tree["network"]
+    if train["steps"] is None and train["minutes"] is None:
+        raise ValueError("training has no end: give train.steps=N or train.minutes=M")
+    if train["batch"] % train["accumulate"]:
+        raise ValueError(
+            f"train.batch={train['batch']} does not split into train.accumulate={train['accumulate']} parts"
+        )
+    multipliers, attention = network.get("multipliers"), network.get("attention")
+    if multipliers is not None and attention is not None and len(multipliers) != len(attention):
+        raise ValueError(
+            f"network.multipliers has {len(multipliers)} levels and network.attention {len(attention)}: "
+            "both need one entry per level"
+        )

@@ -1,0 +1,233 @@
+"""Recipes: defaults, then the modality, then the named recipe, then the command line; checked, then a plain dataclass.
+
+    recipe = load(["modality=image", "recipe=mnist", "train.minutes=10", "sampler=heun"])
+    recipe.train.batch, recipe.sampler.name, recipe.sampler.options
+
+This file is the only one that knows OmegaConf. Whatever is wrong with a recipe is a ValueError of one line. Recipes
+name our parts by short names and hold plain values, so that a recipe from a stranger can run nothing.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from tools import components, nearest, ranges
+from tools.layers import Tree, checked, flat, keys, merged, type_at, written
+from tools.schema import Recipe
+from tools.writing import whole_file
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
+SHORT = ("n", "label", "batch", "out", "weights")
+"""Keys of `sample.` that sampling also takes without the prefix."""
+
+SAMPLING = ("run", "seed", "device", "precision", "compile", "channels_last", "sampler", "guidance", "sample")
+"""What the command line of sampling may say; the rest is a matter of training and fixed by the run."""
+
+MAY_DIFFER = (
+    *("run", "resume", "device", "compile", "channels_last", "data.workers", "data.classes", "train.steps"),
+    *("train.minutes", "checkpoint", "log", "sampler", "guidance", "sample"),
+)
+"""Keys under which a run may be resumed with other values, since they do not change what is trained."""
+
+
+def names() -> list[str]:
+    """The ready-made recipes."""
+    return sorted(p.stem for p in (CONFIGS / "recipe").glob("*.yaml"))
+
+
+def modalities() -> list[str]:
+    return sorted(p.stem for p in (CONFIGS / "modality").glob("*.yaml"))
+
+
+def load(argv: Sequence[str]) -> Recipe:
+    """The recipe of a training. Raises ValueError where the arguments or a file of theirs are wrong."""
+    said = arguments(argv)
+    chosen = _named(said.get("recipe"))
+    wanted = str(said.get("modality") or chosen.get("modality") or "")
+    if not wanted:
+        raise ValueError(f"say what to train: modality={'|'.join(modalities())}, or recipe=NAME ({', '.join(names())})")
+    if wanted not in modalities():
+        raise nearest.unknown("modality", wanted, modalities())
+    if chosen.get("modality", wanted) != wanted:
+        raise ValueError(f"recipe={said['recipe']} is of modality {chosen['modality']}, the command says {wanted}")
+    tree = merged(_file(CONFIGS / "defaults.yaml"), _file(CONFIGS / "modality" / f"{wanted}.yaml"))
+    tree = merged(tree, chosen)
+    tree = merged(tree, checked(said, also=_options_after(tree, said)))
+    tree["modality"] = wanted
+    tree["run"] = tree["run"] or f"runs/{Path(tree['recipe']).stem if tree.get('recipe') else wanted}"
+    return _recipe(tree)
+
+
+def overlay(recipe: Recipe, argv: Sequence[str]) -> Recipe:
+    """The recipe of a run with what the command line of sampling says; the seed is 0 unless it says another."""
+    said = arguments(argv, short=True)
+    for key in flat(said):
+        if not key.startswith(tuple(f"{k}." for k in SAMPLING)) and key not in SAMPLING:
+            tree = _tree(recipe)
+            sampling = [k.removeprefix("sample.") for k in _all_keys(tree) if k.startswith(SAMPLING)]
+            if key in _all_keys(tree):
+                raise ValueError(f"{key} is fixed by training; sampling takes {', '.join((*SHORT, *SAMPLING[:-1]))}")
+            raise ValueError(f"unknown key {key}{nearest.hint(key, sampling)}")
+    tree = _tree(recipe)
+    tree = merged(tree | {"seed": 0}, checked(said, also=_options_after(tree, said)))
+    return _recipe(tree)
+
+
+def read(path: Path) -> Recipe:
+    """A stored recipe, checked like any other. Raises ValueError where it is not one, OSError where it is not there."""
+    tree = _yaml(path)
+    if any(isinstance(v, str) and "${" in v for v in flat(tree).values()):
+        raise ValueError(f"{path}: a stored recipe holds plain values, not ${{...}}")
+    try:
+        return _recipe(checked(tree))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def save(recipe: Recipe, path: Path) -> None:
+    """Write the recipe as YAML, in one piece or not at all."""
+    text = OmegaConf.to_yaml(OmegaConf.create(written(_tree(recipe))))
+    whole_file(path, text)
+
+
+def difference(a: Recipe, b: Recipe) -> list[str]:
+    """Dotted keys in which two recipes train something different; what a resumed run may change is left out."""
+    left, right = flat(_tree(a)), flat(_tree(b))
+    apart = [k for k in {**left, **right} if left.get(k) != right.get(k)]
+    return [k for k in apart if k not in MAY_DIFFER and not k.startswith(tuple(f"{m}." for m in MAY_DIFFER))]
+
+
+def value(recipe: Recipe, key: str) -> Any:
+    """The value at a dotted key, for messages; None where the recipe has no such key."""
+    return flat(_tree(recipe)).get(key)
+
+
+def argument(argv: Sequence[str], name: str) -> str | None:
+    """The raw text of `name=` on a command line; the last one counts."""
+    given = [a.partition("=")[2] for a in argv if a.partition("=")[0] == name]
+    return given[-1] if given else None
+
+
+def arguments(argv: Sequence[str], *, short: bool = False) -> Tree:
+    """`key=value` words as a tree. Values are YAML (`[1,2]`, `1e-4`, `null`), or raw text where the key is a text."""
+    tree: Tree = {}
+    for word in argv:
+        key, equals, text = word.partition("=")
+        if not equals or not key or not all(key.split(".")):
+            raise ValueError(f"argument {word!r} is not key=value{nearest.hint(key.lstrip('-'), _all_keys({}))}")
+        if key.startswith("-"):
+            raise ValueError(f"argument {word!r}: arguments have no dashes, write {word.lstrip('-')}")
+        if short and key in SHORT:
+            key = f"sample.{key}"
+        _put(tree, key.split("."), _parsed(key, text), word)
+    return tree
+
+
+def _put(tree: Tree, path: list[str], value: Any, word: str) -> None:
+    """Set a leaf; a name said before its options (`sampler=heun sampler.s_churn=10`) becomes a node."""
+    for part in path[:-1]:
+        node = tree.setdefault(part, {})
+        if isinstance(node, str):
+            node = tree[part] = {"name": node}
+        if not isinstance(node, dict):
+            raise ValueError(f"argument {word!r}: {part} already has the value {node!r}")
+        tree = node
+    if isinstance(tree.get(path[-1]), dict) and not isinstance(value, dict):
+        tree[path[-1]]["name"] = value
+    else:
+        tree[path[-1]] = value
+
+
+def _parsed(key: str, text: str) -> Any:
+    hint = type_at(key)
+    if hint is str or (hint == (str | None) and text != "null"):
+        return text
+    try:
+        return OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]), resolve=True)["value"]  # type: ignore[call-overload, index]
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise ValueError(f"argument {key}={text}: {_first_line(error)}") from None
+
+
+def _named(name: Any) -> Tree:
+    """The tree of `recipe=NAME` or `recipe=PATH.yaml`; empty where none was named."""
+    if name is None:
+        return {}
+    path = CONFIGS / "recipe" / f"{name}.yaml"
+    if str(name).endswith((".yaml", ".yml")):
+        path = Path(str(name)).expanduser()
+        if not path.is_file():
+            raise ValueError(f"recipe={name}: there is no such file")
+    elif name not in names():
+        raise nearest.unknown("recipe", name, names())
+    tree = _file(path)
+    if tree.get("modality", "") not in modalities():
+        raise ValueError(f"{path}: must say modality: {' or '.join(modalities())}, got {tree.get('modality')!r}")
+    return tree | {"recipe": str(name)}
+
+
+def _file(path: Path) -> Tree:
+    try:
+        return checked(_yaml(path))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from None
+
+
+def _yaml(path: Path) -> Tree:
+    try:
+        tree = OmegaConf.to_container(OmegaConf.load(path))
+    except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a recipe: {_first_line(error)}") from None
+    if not isinstance(tree, dict):
+        raise ValueError(f"{path} is not a recipe: it must hold keys and values")
+    return {str(k): v for k, v in tree.items()}
+
+
+def _first_line(error: Exception) -> str:
+    """A YAML error spreads over lines; its problem and its place are what a user needs."""
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    if problem:
+        return f"{problem}, line {mark.line + 1}" if mark and mark.line else str(problem)
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _options_after(tree: Tree, said: Tree) -> tuple[str, ...]:
+    """Option keys of the components that will be chosen once `said` is laid over `tree`."""
+    try:
+        return components.option_keys(merged(tree, checked(said)))
+    except ValueError:
+        return components.option_keys(tree)
+
+
+def _all_keys(tree: Tree) -> list[str]:
+    return [*keys(), *components.option_keys(tree)]
+
+
+def _tree(recipe: Recipe) -> Tree:
+    return OmegaConf.to_container(OmegaConf.structured(recipe))  # type: ignore[return-value]
+
+
+def _home(tree: Tree) -> Tree:
+    """`~` in paths: the shell does not expand it behind a key."""
+    places = (tree, "run"), (tree["data"], "path"), (tree["sample"], "out")
+    for node, name in places:
+        if node[name]:
+            node[name] = str(Path(node[name]).expanduser())
+    return tree
+
+
+def _recipe(tree: Tree) -> Recipe:
+    """The typed object of a complete tree: components, ranges, and that nothing is missing."""
+    tree = components.check(tree)
+    ranges.check(tree)
+    tree = _home(tree)
+    try:
+        recipe = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Recipe), tree))
+    except OmegaConfBaseException as error:
+        raise ValueError(_first_line(error)) from None
+    assert isinstance(recipe, Recipe)
+    return recipe

@@ -1,0 +1,140 @@
+"""The typed recipe: every key that a recipe may have, its type and its range. Defaults: `configs/defaults.yaml`.
+
+`Options` is the node of a component: `{"name": "heun", "s_churn": 10.0}`, the file name in its package and keyword
+options of that object. `tools.components` checks them against the object itself, so that a new component needs no line here.
+No field has a default: `configs/defaults.yaml` is the one place that gives them.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Options = dict[str, Any]
+
+
+def key(
+    at_least: float | None = None, above: float | None = None, at_most: float | None = None, one_of: str = ""
+) -> Any:
+    """A field with a range (inclusive, exclusive, inclusive) or with the words that it may be."""
+    return field(metadata={"at_least": at_least, "above": above, "at_most": at_most, "one_of": tuple(one_of.split())})
+
+
+def component(package: str) -> Any:
+    """A field that names an object of `package` and holds its options."""
+    return field(metadata={"package": package})
+
+
+def options_of(package: str) -> Any:
+    """The options of the object of `package` whose name stands beside this field; in files they stand beside it too."""
+    return field(metadata={"options_of": package})
+
+
+@dataclass(kw_only=True)
+class Data:
+    path: str | None
+    split: str
+    classes: list[str]
+    class_conditional: bool
+    workers: int | None = key(at_least=0)
+
+
+@dataclass(kw_only=True)
+class DenoiserPart:
+    schedule: Options = component("core.schedules")
+    prediction: Options = component("core.predictions")
+    sigma_data: float | None = key(above=0)
+
+
+@dataclass(kw_only=True)
+class Loss:
+    weighting: Options = component("core.weightings")
+    density: Options = component("core.densities")
+    label_dropout: float = key(at_least=0, at_most=1)
+
+
+@dataclass(kw_only=True)
+class Optimizer:
+    """`optimizer.weight_decay=0.1` in a recipe is `options["weight_decay"]` here: keys other than these are its own."""
+
+    name: str
+    lr: float = key(above=0)
+    warmup_steps: int = key(at_least=0)
+    decay: Options = component("core.decays")
+    clip_norm: float = key(at_least=0)
+    options: Options = options_of("core.optimizers")
+
+
+@dataclass(kw_only=True)
+class Average:
+    half_life: float = key(above=0)
+    warmup: float = key(above=0, at_most=1)
+
+
+@dataclass(kw_only=True)
+class Train:
+    batch: int = key(at_least=1)
+    accumulate: int = key(at_least=1)
+    steps: int | None = key(at_least=1)
+    minutes: float | None = key(above=0)
+
+
+@dataclass(kw_only=True)
+class Checkpoint:
+    every: int | None = key(at_least=1)
+    minutes: float | None = key(above=0)
+    keep: int = key(at_least=1)
+
+
+@dataclass(kw_only=True)
+class Log:
+    every: int = key(at_least=1)
+
+
+@dataclass(kw_only=True)
+class Sampler:
+    """`sampler.eta=0.5` in a recipe is `options["eta"]` here: keys other than these are the sampler's own."""
+
+    name: str
+    steps: int = key(at_least=1)
+    grid: Options = component("core.grids")
+    options: Options = options_of("core.samplers")
+
+
+@dataclass(kw_only=True)
+class Guidance:
+    scale: float = key(at_least=0)
+
+
+@dataclass(kw_only=True)
+class Sample:
+    n: int = key(at_least=1)
+    batch: int = key(at_least=1)
+    label: int | str | None
+    weights: str = key(one_of="ema raw")
+    every: int | None = key(at_least=1)
+    out: str | None
+
+
+@dataclass(kw_only=True)
+class Recipe:
+    recipe: str | None
+    modality: str
+    run: str
+    seed: int = key(at_least=0)
+    resume: str = key(one_of="auto never must")
+    device: str
+    precision: str = key(one_of="auto fp32 bf16")
+    compile: bool
+    channels_last: bool
+    data: Data
+    media: Options
+    network: Options
+    denoiser: DenoiserPart
+    loss: Loss
+    optimizer: Optimizer
+    ema: Average
+    train: Train
+    checkpoint: Checkpoint
+    log: Log
+    sampler: Sampler
+    guidance: Guidance
+    sample: Sample
