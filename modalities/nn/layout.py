@@ -1,7 +1,7 @@
 """How the networks see an event: always as maps (N, C, H, W), so that one code serves waveforms, images and frames.
 
-A waveform (B, C, L) is a map of height 1 and its kernels are (1, k); a clip (B, C, T, H, W) is B*T maps. Two-dimensional
-convolutions are the ones with channels-last kernels on every device, so a waveform gets them too.
+A waveform (B, C, L) is a map of height 1 and its kernels are (1, k); a clip (B, C, T, H, W) is B*T maps. PyTorch has
+channels-last kernels for two-dimensional convolution on every device, and so waveforms get them too.
 """
 
 from collections.abc import Sequence

@@ -19,9 +19,8 @@ class Norm(nn.GroupNorm):
 
     def forward(self, x: Tensor, modulation: Tensor | None = None) -> Tensor:
         """x (N, C, H, W), modulation (N, 2C): scale - 1 and shift."""
-        y = functional.group_norm(x, self.num_groups, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps).to(
-            x.dtype
-        )
+        weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
+        y = functional.group_norm(x, self.num_groups, weight, bias, self.eps).to(x.dtype)
         if modulation is None:
             return y
         scale, shift = modulation.to(x.dtype)[:, :, None, None].chunk(2, dim=1)

@@ -45,7 +45,7 @@ class Layer(nn.Module):
 class UNet(nn.Module):
     """`forward(x (N, in_channels, H, W), condition (N, condition)) -> (N, in_channels, H, W)`.
 
-    rank 1 keeps the height: kernels, factors and patch act along the width alone. ValueError where the lists do not fit.
+    rank 1: kernels, factors and patch act along the width alone. ValueError where the lists do not fit each other.
     """
 
     def __init__(
