@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from torch import Generator, Tensor, nn
 
 if TYPE_CHECKING:
+    from modalities.data.batch import Batch
     from modalities.data.example import Source
-    from modalities.data.loader import Batch
 
 
 class Modality(Protocol):

@@ -11,8 +11,8 @@ from modalities.audio.prepare import LOUDNESS, fit, level, to_float, to_int16
 from modalities.audio.representation import Spectrogram, Waveform
 
 if TYPE_CHECKING:
+    from modalities.data.batch import Batch
     from modalities.data.example import Source
-    from modalities.data.loader import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class AudioModality:
 
     def prepare(self, batch: "Batch", generator: Generator | None) -> Tensor:
         """-> int16 (B, C, samples) at the sample rate of this modality. Nothing is random."""
-        wave = batch.join(lambda g: fit(g.media, g.rate, self.sample_rate, self.samples, self.channels))
+        wave = batch.gather(lambda media, rate: fit(media, rate, self.sample_rate, self.samples, self.channels))
         return to_int16(level(wave, self.loudness))
 
     def encode(self, media: Tensor) -> Tensor:

@@ -11,8 +11,8 @@ from modalities.image import representation
 from modalities.pixels import fit, mirror
 
 if TYPE_CHECKING:
+    from modalities.data.batch import Batch
     from modalities.data.example import Source
-    from modalities.data.loader import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class ImageModality:
 
     def prepare(self, batch: "Batch", generator: Generator | None) -> Tensor:
         """-> uint8 (B, C, size, size). Resized by the shorter side, then cropped at the centre."""
-        media = batch.join(lambda group: fit(group.media, self.size, self.channels))
+        media = batch.gather(lambda media, rate: fit(media, self.size, self.channels))
         return mirror(media, -1, generator) if self.flip and generator is not None else media
 
     def encode(self, media: Tensor) -> Tensor:

@@ -11,8 +11,8 @@ from modalities.video import representation
 from modalities.video.prepare import fit, mirror
 
 if TYPE_CHECKING:
+    from modalities.data.batch import Batch
     from modalities.data.example import Source
-    from modalities.data.loader import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class VideoModality:
 
     def prepare(self, batch: "Batch", generator: Generator | None) -> Tensor:
         """-> uint8 (B, frames, size, size, C). Frames of any shape are resized by the shorter side and cropped."""
-        media = batch.join(lambda group: fit(group.media, self.size, self.frames, self.channels))
+        media = batch.gather(lambda media, rate: fit(media, self.size, self.frames, self.channels))
         return mirror(media, generator) if self.flip and generator is not None else media
 
     def encode(self, media: Tensor) -> Tensor:
