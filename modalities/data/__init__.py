@@ -1,0 +1,1 @@
+"""Where examples come from: sources, containers and the loader, shared by the three modalities."""
