@@ -15,10 +15,10 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from modalities.writing import write_bytes
 from tools import components, nearest, ranges
 from tools.layers import Tree, checked, flat, keys, merged, type_at, written
 from tools.schema import Recipe
-from tools.writing import whole_file
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -28,11 +28,8 @@ SHORT = ("n", "label", "batch", "out", "weights")
 SAMPLING = ("run", "seed", "device", "precision", "compile", "channels_last", "sampler", "guidance", "sample")
 """What the command line of sampling may say; the rest is a matter of training and fixed by the run."""
 
-MAY_DIFFER = (
-    *("run", "resume", "device", "compile", "channels_last", "data.workers", "data.classes", "train.steps"),
-    *("train.minutes", "checkpoint", "log", "sampler", "guidance", "sample"),
-)
-"""Keys under which a run may be resumed with other values, since they do not change what is trained."""
+MEASURED: Tree = {"data.classes": [], "media.scale": None, "denoiser.sigma_data": None}
+"""Keys that the data fill in, with the value that leaves them open."""
 
 
 def names() -> list[str]:
@@ -92,14 +89,14 @@ def read(path: Path) -> Recipe:
 def save(recipe: Recipe, path: Path) -> None:
     """Write the recipe as YAML, in one piece or not at all."""
     text = OmegaConf.to_yaml(OmegaConf.create(written(_tree(recipe))))
-    whole_file(path, text)
+    write_bytes(text.encode(), path)
 
 
 def difference(a: Recipe, b: Recipe) -> list[str]:
-    """Dotted keys in which two recipes train something different; what a resumed run may change is left out."""
+    """Dotted keys in which two recipes differ; what one of them leaves for the data to fill in is no difference."""
     left, right = flat(_tree(a)), flat(_tree(b))
     apart = [k for k in {**left, **right} if left.get(k) != right.get(k)]
-    return [k for k in apart if k not in MAY_DIFFER and not k.startswith(tuple(f"{m}." for m in MAY_DIFFER))]
+    return [k for k in apart if not (k in MEASURED and MEASURED[k] in (left.get(k), right.get(k)))]
 
 
 def value(recipe: Recipe, key: str) -> Any:

@@ -1,7 +1,7 @@
 """The typed recipe: every key that a recipe may have, its type and its range. Defaults: `configs/defaults.yaml`.
 
 `Options` is the node of a component: `{"name": "heun", "s_churn": 10.0}`, the file name in its package and keyword
-options of that object. `tools.components` checks them against the object itself, so that a new component needs no line here.
+options of that object. `tools.components` checks them against the object itself: a new component needs no line here.
 No field has a default: `configs/defaults.yaml` is the one place that gives them.
 """
 
