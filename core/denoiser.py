@@ -1,0 +1,66 @@
+"""The network, seen as a denoiser: the only place that knows the parameterisation.
+
+    F = network(x_t / sqrt(alpha^2 sigma_data^2 + sigma^2), -lambda / 8, cond)          the output, near unit variance
+    x0_hat = p x_t + q F                                                                see `core.prediction`
+
+The network sees unit variance and ln(sigma / alpha) / 4 (Karras et al. 2022, table 1: c_in and c_noise) and so knows
+nothing of the schedule.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from core.discover import build, names
+from core.prediction import Prediction, to_x0, x0_error_scale
+from core.schedule import Schedule, log_snr, scales
+
+Condition = Mapping[str, Tensor] | None
+"""What to sample, one row per example; for now `{"label": (B,) int64}`, where -1 is no label."""
+
+Network = Callable[[Tensor, Tensor, Condition], Tensor]
+"""`network(x (B, *event), noise_label (B,), cond) -> (B, *event)`."""
+
+
+class Denoiser(nn.Module):
+    """`denoiser(x, t, cond) -> x0_hat`. `sigma_data` is the standard deviation of x0.
+
+    Raises ValueError where the prediction does not determine x0 somewhere on the schedule (eps where alpha = 0).
+    """
+
+    def __init__(
+        self, network: nn.Module, schedule: Schedule, prediction: Prediction, *, sigma_data: float = 0.5
+    ) -> None:
+        super().__init__()
+        if not sigma_data > 0:
+            raise ValueError(f"sigma_data must be positive, got {sigma_data}")
+        if not _determines_x0(prediction, schedule):
+            fit = [n for n in names("core.predictions") if _determines_x0(build("core.predictions", n), schedule)]
+            name = getattr(prediction, "__name__", repr(prediction))
+            raise ValueError(
+                f"prediction {name} does not determine x0 at t = {schedule.t_max:g} of {schedule}, where alpha = 0; "
+                f"choose one of {', '.join(fit)}, or a lower t_max"
+            )
+        self.network = network
+        self.schedule = schedule
+        self.prediction = prediction
+        self.sigma_data = sigma_data
+
+    def output(self, x: Tensor, t: Tensor, cond: Condition = None) -> Tensor:
+        """The network's raw output at x_t: x (B, *event), t () or (B,) -> (B, *event), float32 or better."""
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        alpha, sigma = scales(self.schedule, t, x)
+        scaled = (x / torch.hypot(alpha * self.sigma_data, sigma)).to(x.dtype)
+        label = -log_snr(self.schedule, t.to(torch.promote_types(t.dtype, torch.float32))).clamp(-20, 20) / 8
+        label = label.to(x.device, dtype).expand(len(x))
+        return self.network(scaled, label, cond).to(dtype)
+
+    def forward(self, x: Tensor, t: Tensor, cond: Condition = None) -> Tensor:
+        """x0_hat at x_t: x (B, *event), t () or (B,) -> (B, *event), in the dtype of x."""
+        return to_x0(self.prediction, self.output(x, t, cond), x, *scales(self.schedule, t, x)).to(x.dtype)
+
+
+def _determines_x0(prediction: Prediction, schedule: Schedule) -> bool:
+    end = torch.tensor(schedule.t_max, dtype=torch.float64)
+    return bool(x0_error_scale(prediction, schedule.alpha(end), schedule.sigma(end)).isfinite())

@@ -1,0 +1,1 @@
+"""One file per training loss; each is deterministic: times and noise are arguments."""

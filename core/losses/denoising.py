@@ -1,0 +1,32 @@
+"""The denoising objective, for every parameterisation and weighting (Kingma & Gao 2023, eq. 2).
+
+    loss_i = w(lambda_i) |x0_i - x0_hat_i|^2 / d  =  w(lambda_i) q_i^2 |target_i - F_i|^2 / d
+
+with q = d x0_hat / d F and d the size of an event. The right-hand side is what is computed: a prediction that is badly
+conditioned in x0 (eps near alpha = 0) then never passes through the division, and w q^2 is finite where q is not small.
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from core.denoiser import Condition, Denoiser
+from core.prediction import target, x0_error_scale
+from core.schedule import diffuse, log_snr, scales
+
+Weighting = Callable[[Tensor], Tensor]
+"""`weighting(log_snr (B,)) -> (B,)`: the weight of the squared x0 error."""
+
+
+def denoising_loss(
+    denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor, weighting: Weighting, cond: Condition = None
+) -> Tensor:
+    """Per-example loss `(B,)`, mean over the event, in float32 or better. x0, eps (B, *event); t (B,) in (0, t_max]."""
+    schedule, prediction = denoiser.schedule, denoiser.prediction
+    output = denoiser.output(diffuse(schedule, x0, t, eps), t, cond)
+    error = (output - target(prediction, x0, eps, *scales(schedule, t, x0))) ** 2
+    q = x0_error_scale(prediction, schedule.alpha(t), schedule.sigma(t))
+    return weighting(log_snr(schedule, t)) * q**2 * error.flatten(1).mean(1)
+
+
+denoising = denoising_loss

@@ -1,0 +1,45 @@
+"""Ancestral sampling (Ho et al. 2020, algorithm 2) between any two times of any schedule.
+
+    x_s = from_x x_t + from_x0 x0_hat + std z,      z ~ N(0, I),
+
+the posterior q(x_s | x_t, x0) at x0 = x0_hat. The best std lies between two bounds (Ho et al. 2020, sec. 3.2):
+
+    lower^2 = std_{t|s}^2 sigma_s^2 / sigma_t^2     exact for data at one point (the posterior variance)
+    upper^2 = std_{t|s}^2 n_s^2 / n_t^2             exact for x0 ~ N(0, I), n^2 = alpha^2 + sigma^2
+
+and `variance` interpolates between their logarithms (Nichol & Dhariwal 2021, eq. 15). On a
+variance-preserving schedule n = 1, and upper^2 is their beta_t. A step that lands on sigma = 0 adds no noise.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from core.forward import reversal, transition
+from core.schedule import Denoise, Schedule, norm
+from core.state import RandnLike, State
+
+ORDER = 1
+
+
+def ddpm(
+    denoise: Denoise,
+    schedule: Schedule,
+    x: Tensor,
+    times: Tensor,
+    *,
+    variance: float = 0.0,
+    randn_like: RandnLike = torch.randn_like,
+) -> Iterator[State]:
+    """`variance` 0 is the posterior variance, 1 the upper bound. Raises ValueError outside [0, 1]."""
+    if not 0 <= variance <= 1:
+        raise ValueError(f"ddpm: variance must lie in [0, 1], got {variance}")
+    for t, s in pairwise(times):
+        from_x, from_x0, lower = reversal(schedule, s, t)
+        x = from_x * x + from_x0 * denoise(x, t)
+        if schedule.sigma(s) > 0:
+            upper = transition(schedule, s, t)[1] * norm(schedule, s, x) / norm(schedule, t, x)
+            x = x + lower ** (1 - variance) * upper**variance * randn_like(x)
+        yield State(s, x)
