@@ -38,7 +38,7 @@ class EMA:
     def update(self, module: nn.Module) -> None:
         """Move the average towards the weights of `module`; buffers are copied."""
         self.updates += 1
-        averages = list(self.module.parameters())
+        averages: list[torch.Tensor] = list(self.module.parameters())
         weights = [w.to(a) for a, w in zip(averages, module.parameters(), strict=True)]
         if averages:
             torch._foreach_lerp_(averages, weights, 1 - self.decay(self.updates))

@@ -2,8 +2,8 @@
 
     u_pi(i) = (i + r_i) / n,      r_i ~ U(0, 1),  pi a random permutation
 
-Every u is uniform on its own, and each of the n strata holds exactly one (Kingma et al. 2021, app. I.1, who share one r;
-a fresh r per stratum leaves no lattice, and the permutation ties no stratum to a place in the batch).
+Every u is uniform on its own, and each of the n strata holds exactly one. Kingma et al. (2021, app. I.1) share one r;
+a fresh r per stratum leaves no lattice, and the permutation ties no stratum to a place in the batch.
 """
 
 import torch
@@ -15,7 +15,5 @@ def stratified(n: int, generator: torch.Generator, device: torch.device | str | 
     source = generator.device
     strata = torch.randperm(n, generator=generator, device=source)
     u = (strata + torch.rand(n, generator=generator, device=source, dtype=torch.float32)) / n
-    edge = (
-        torch.finfo(torch.float32).eps / 2
-    )  # u rounds to 1 in the last stratum, and quantiles are infinite at 0 and 1
+    edge = torch.finfo(torch.float32).eps / 2  # the last u may round to 1; quantiles are infinite at 0 and 1
     return u.clamp(edge, 1 - edge).to(device or source)
