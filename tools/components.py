@@ -1,38 +1,89 @@
-"""What stands in a recipe about components, checked against the components themselves.
+"""What a recipe says about components, checked against the components themselves.
 
 A schedule, a sampler, a modality or a network states its options in its own signature; nothing is listed here.
 """
 
 import dataclasses
+import functools
+import importlib
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import torch
+
 from core import discover
+from core.sampling import last
+from modalities import modality
 from tools import nearest, signature
 from tools.layers import Tree, fields
 from tools.schema import Options, Recipe
 
+GIVEN = {"media": (), "network": ("in_channels", "classes")}
+"""Groups of options that belong to the modality, and those among them that are not the recipe's to choose."""
+
+MEASURED = ("media.scale",)
+"""Options that stay null until the data have been looked at; any other null is the default of the object itself."""
+
 
 def check(tree: Tree) -> Tree:
     """The recipe's tree with every component's options in that component's types. Raises ValueError in one line."""
-    return _walk(tree, Recipe, "")
+    tree = _walk(tree, Recipe, "")
+    for group in GIVEN:
+        where, known = f"{group}.", _options(tree, group)
+        open_ = {k for k, v in tree[group].items() if v is None and where + k in MEASURED and k in known}
+        given = {k: v for k, v in tree[group].items() if v is not None or k not in known or _takes_none(known[k])}
+        tree[group] = _typed(where, known, given, f"{tree['modality']} {group}") | dict.fromkeys(open_)
+    _rehearse(tree)
+    return tree
 
 
-def option_keys(tree: Tree) -> tuple[str, ...]:
+def option_keys(tree: Tree) -> list[str]:
     """Dotted keys of the options that the components named in `tree` take; of unknown names, none."""
     found: list[str] = []
     for prefix, package, node in _nodes(tree, Recipe, ""):
         if node.get("name") in discover.names(package):
-            found += [prefix + name for name in signature.options(discover.resolve(package, node["name"]))]
-    for group in ("media", "network"):  # the modality's file states them all
-        found += [f"{group}.{name}" for name in tree.get(group, {})]
-    return tuple(found)
+            found += [prefix + name for name in discover.options_of(discover.resolve(package, node["name"]))]
+    if tree.get("modality") in modality.names():
+        found += [f"{group}.{name}" for group in GIVEN for name in _options(tree, group)]
+    return found
 
 
-def options(where: str, thing: Callable[..., Any], given: Options, owner: str) -> Options:
-    """`given` in the types of `thing`'s keyword options. Raises ValueError for what it does not take."""
-    known = signature.options(thing)
+def _walk(tree: Tree, kind: type, prefix: str) -> Tree:
+    result = dict(tree)
+    for field, hint in fields(kind):
+        value = tree.get(field.name)
+        if dataclasses.is_dataclass(hint):
+            result[field.name] = _walk(value or {}, typing.cast(type, hint), f"{prefix}{field.name}.")
+        elif "package" in field.metadata:
+            chosen = dict(value or {})
+            name = chosen.pop("name", None)
+            typed = _component(f"{prefix}{field.name}", field.metadata["package"], name, chosen, ())
+            result[field.name] = {"name": name, **typed}
+        elif "options_of" in field.metadata:
+            own = tuple(f.name for f, _ in fields(kind))
+            package = field.metadata["options_of"]
+            result[field.name] = _component(prefix[:-1], package, tree.get("name"), value or {}, own)
+    return result
+
+
+def _component(where: str, package: str, name: str | None, given: Options, own: tuple[str, ...]) -> Options:
+    """Options of the component at the key `where`; `own` are keys beside them that the schema itself knows."""
+    known = discover.names(package)
+    if name is None:
+        raise ValueError(f"{where} needs a name: {where}=NAME, one of {', '.join(known)}")
+    if name not in known:
+        raise nearest.unknown(where.rpartition(".")[2], name, known)
+    takes = {n: p for n, p in discover.options_of(discover.resolve(package, name)).items() if n not in own}
+    typed = _typed(f"{where}.", {n: p.annotation for n, p in takes.items()}, given, name)
+    missing = [n for n, p in takes.items() if p.default is p.empty and n not in typed]
+    if missing:
+        raise ValueError(f"{where}.{missing[0]} is missing: {name} has no default for it")
+    return typed
+
+
+def _typed(where: str, known: Mapping[str, Any], given: Options, owner: str) -> Options:
+    """`given` in the types `known`. Raises ValueError for a name or a type that the owner does not take."""
     result: Options = {}
     for name, value in given.items():
         if name not in known:
@@ -47,36 +98,55 @@ def options(where: str, thing: Callable[..., Any], given: Options, owner: str) -
     return result
 
 
-def _walk(tree: Tree, kind: type, prefix: str) -> Tree:
-    result = dict(tree)
-    for field, hint in fields(kind):
-        value = tree.get(field.name)
-        if dataclasses.is_dataclass(hint) and value is not None:
-            result[field.name] = _walk(value, typing.cast(type, hint), f"{prefix}{field.name}.")
-        elif "package" in field.metadata and value is not None:
-            chosen = dict(value)
-            name = chosen.pop("name", None)
-            where = f"{prefix}{field.name}"
-            result[field.name] = {"name": name, **_component(where, field.metadata["package"], name, chosen)}
-        elif "options_of" in field.metadata:
-            own = {f.name for f, _ in fields(kind)}
-            given = _component(prefix[:-1], field.metadata["options_of"], tree.get("name"), value or {}, own)
-            result[field.name] = given
-    return result
+def _takes_none(hint: Any) -> bool:
+    try:
+        return signature.convert(None, hint) is None
+    except TypeError:
+        return False
 
 
-def _component(
-    where: str, package: str, name: str | None, given: Options, own: frozenset | set = frozenset()
-) -> Options:
-    if name is None:
-        raise ValueError(f"{where} needs a name: {where}=NAME, one of {', '.join(discover.names(package))}")
-    if name not in discover.names(package):
-        raise nearest.unknown(where.rpartition(".")[2], name, discover.names(package))
-    thing = discover.resolve(package, name)
-    return options(f"{where}.", thing, given, name)
+def _options(tree: Tree, group: str) -> dict[str, Any]:
+    """Option -> type of the modality's `media` or `network`; which network it is may depend on the media options."""
+    factory = importlib.import_module(f"modalities.{tree['modality']}.modality").modality
+    media = {n: p.annotation for n, p in discover.options_of(factory).items()}
+    if group == "media":
+        return media
+    chosen = {k: v for k, v in tree.get("media", {}).items() if k in media and v is not None}
+    return _network_options(tree["modality"], tuple(chosen.items()))
+
+
+@functools.cache
+def _network_options(name: str, media: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    """Built without memory, with its own defaults: the one way to learn the class that every modality offers."""
+    try:
+        loaded = modality.load(name, **dict(media))
+    except ValueError as error:
+        raise ValueError(f"media: {error}") from None
+    with torch.device("meta"):
+        network = loaded.network()
+    options = discover.options_of(type(network))
+    return {n: p.annotation for n, p in options.items() if n not in GIVEN["network"]}
+
+
+def _rehearse(tree: Tree) -> None:
+    """Make the small components and run the sampler on one number, so that a value that they refuse is known now and
+    not after an hour of training. Raises their ValueError."""
+    built = {
+        prefix: _build(package, node) for prefix, package, node in _nodes(tree, Recipe, "") if "options" not in node
+    }
+    schedule, grid = built["denoiser.schedule."], built["sampler.grid."]
+    sampler = discover.build("core.samplers", tree["sampler"]["name"], tree["sampler"]["options"])
+    times = grid(schedule, tree["sampler"]["steps"])
+    noise = torch.zeros(1, 1, dtype=torch.float64)
+    last(sampler(lambda x, t: 0 * x, schedule, noise, times, randn_like=torch.zeros_like))
+
+
+def _build(package: str, node: Options) -> Any:
+    return discover.build(package, node["name"], {k: v for k, v in node.items() if k != "name"})
 
 
 def _nodes(tree: Tree, kind: type, prefix: str) -> Iterator[tuple[str, str, Options]]:
+    """(dotted prefix, package, node) of every component in the tree; a node with `options` is the whole part."""
     for field, hint in fields(kind):
         value = tree.get(field.name)
         if "options_of" in field.metadata:

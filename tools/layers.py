@@ -6,7 +6,7 @@ shape that everything else works with, options of `Sampler` and `Optimizer` stan
 
 import dataclasses
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tools import nearest, signature
@@ -42,7 +42,7 @@ def type_at(key: str) -> Any:
     return kind
 
 
-def checked(tree: Any, kind: type = Recipe, prefix: str = "", also: tuple[str, ...] = ()) -> Tree:
+def checked(tree: Any, kind: type = Recipe, prefix: str = "", also: Sequence[str] = ()) -> Tree:
     """`tree` in the common shape and in the schema's types. `also` are further keys, for the nearest name.
 
     Raises ValueError for an unknown key and for a wrong type, in one line.
@@ -106,7 +106,7 @@ def written(tree: Tree) -> Tree:
     return result | tree.get("options", {})
 
 
-def _value(value: Any, field: dataclasses.Field, hint: Any, prefix: str, also: tuple[str, ...]) -> Any:
+def _value(value: Any, field: dataclasses.Field, hint: Any, prefix: str, also: Sequence[str]) -> Any:
     key = prefix + field.name
     names_an_object = "package" in field.metadata or (
         dataclasses.is_dataclass(hint) and any("options_of" in f.metadata for f in dataclasses.fields(hint))

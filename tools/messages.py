@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 MISTAKE, INTERRUPTED = 2, 130
 
 
-def run(tool: Callable[[list[str]], int], argv: Sequence[str], *, help: str = "") -> int:
+def run(tool: Callable[[list[str]], int], argv: Sequence[str], help: str = "") -> int:
     """The exit code of `tool(argv)`; `--help` anywhere prints `help` instead of running it."""
     arguments = list(argv)
     if any(word in ("-h", "--help", "help") for word in arguments):

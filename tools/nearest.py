@@ -11,10 +11,10 @@ def hint(name: str, known: Iterable[str]) -> str:
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:
-    """«unknown sampler 'huen': did you mean heun?», or all names where none is near."""
+    """«unknown sampler 'huen': did you mean heun? (ddim, ddpm, euler, heun)»."""
     names = sorted(known)
     guess = hint(str(name), names)
-    return ValueError(f"unknown {kind} {str(name)!r}{guess or '; choose one of ' + ', '.join(names)}")
+    return ValueError(f"unknown {kind} {str(name)!r}{guess} ({', '.join(names) or 'there is none'})")
 
 
 def _likeness(a: str, b: str) -> float:

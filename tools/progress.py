@@ -8,6 +8,8 @@ Work ends on a count, on the clock, or on the first of the two; the bar shows th
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Protocol, Self, SupportsFloat, TextIO
 
@@ -54,7 +56,7 @@ class Progress:
         self.opened = self.drawn = time.monotonic()
         self.shown = self.step if start else -1
         self.marks = [(self.opened, self.step)]
-        self.bar = None if quiet or out or not (sys.stderr.isatty() and sys.stdout.isatty()) else _bar()
+        self.bar = None if quiet or out or not (sys.stderr.isatty() and sys.stdout.isatty()) else _tqdm()
 
     def update(self, step: int, *, loss: SupportsFloat | None = None) -> None:
         """`step` steps are done in all. `loss` may be a tensor on a GPU: it is read only when something is drawn."""
@@ -129,6 +131,13 @@ class Progress:
         return max(0.0, min(ends)) if ends else None
 
 
+@contextmanager
+def bar(total: int, unit: str, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
+    """Progress over `total` things; the function that it gives is told of each k that are done."""
+    with Progress(total, unit=unit.removesuffix("s"), quiet=quiet) as progress:
+        yield lambda k: progress.update(progress.step + k)
+
+
 def clock(seconds: float) -> str:
     """«0:07», «12:30», «3:05:00»."""
     minutes, s = divmod(round(seconds), 60)
@@ -136,7 +145,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
 
 
-def _bar() -> Any:
+def _tqdm() -> Any:
     from tqdm import tqdm
 
     return tqdm(total=1000, dynamic_ncols=True, bar_format="{percentage:3.0f}%|{bar}| {postfix}", file=sys.stderr)

@@ -31,7 +31,7 @@ def _value(key: str, value: Any, rule: Any) -> None:
     for number in value if isinstance(value, list) else [value]:
         if isinstance(number, float) and not math.isfinite(number):
             raise ValueError(f"{key} must be finite, got {number}")
-        if not isinstance(number, (int, float)):
+        if isinstance(number, bool) or not isinstance(number, int | float):
             continue
         if rule.get("at_least") is not None and number < rule["at_least"]:
             raise ValueError(f"{key} must be at least {rule['at_least']}, got {number}")
@@ -46,6 +46,9 @@ def _value(key: str, value: Any, rule: Any) -> None:
 
 def _together(tree: Tree) -> None:
     train, network = tree["train"], tree["network"]
+    for name, value in network.items():
+        lowest = {"at_least": 0, "at_most": 1} if name == "dropout" else {"at_least": 1}
+        _value(f"network.{name}", value, lowest)
     if train["steps"] is None and train["minutes"] is None:
         raise ValueError("training has no end: give train.steps=N or train.minutes=M")
     if train["batch"] % train["accumulate"]:

@@ -192,7 +192,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _options_after(tree: Tree, said: Tree) -> tuple[str, ...]:
+def _options_after(tree: Tree, said: Tree) -> list[str]:
     """Option keys of the components that will be chosen once `said` is laid over `tree`."""
     try:
         return components.option_keys(merged(tree, checked(said)))

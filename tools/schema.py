@@ -119,7 +119,7 @@ class Recipe:
     recipe: str | None
     modality: str
     run: str
-    seed: int = key(at_least=0)
+    seed: int = key(at_least=0, at_most=2**63 - 1)
     resume: str = key(one_of="auto never must")
     device: str
     precision: str = key(one_of="auto fp32 bf16")
