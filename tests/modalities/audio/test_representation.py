@@ -52,7 +52,7 @@ def test_agrees_with_the_stft_of_torch_and_of_scipy() -> None:
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
     third = scipy.signal.stft(
         padded.numpy(), nperseg=n_fft, noverlap=n_fft - hop, window="hann", boundary=None, padded=False
-    )[2] * (window.sum() / unit)
+    )[2] * (window.sum().item() / unit)
     torch.testing.assert_close(ours, torch.as_tensor(third), rtol=0, atol=1e-12)
 
 
