@@ -38,7 +38,7 @@ class Modality(Protocol):
         """Shape of one x0, channels first."""
         ...
 
-    def source(self, path: Path | None, split: str, **options: Any) -> "Source":
+    def source(self, path: Path | None, split: str) -> "Source":
         """The examples of `split` under `path`; None is the embedded generator, which needs no files."""
         ...
 

@@ -28,8 +28,8 @@ class Seen(NamedTuple):
 # ---------------------------------------------------------------------------------------------------------- pictures
 
 ENOUGH_OVERLAP = 0.75
-"""Least IoU with the best template. The generator's own pictures reach 0.92 to 1; circle and square, the two shapes most
-alike, overlap each other by 0.83, ring and star by 0.41."""
+"""Least IoU with the best template. The generator's own pictures reach 0.92 to 1; circle and square, the two that are
+most alike, overlap each other by 0.83, ring and star by 0.41."""
 
 
 def coverage(picture: Tensor) -> Tensor:

@@ -57,10 +57,10 @@ class AudioModality:
     def event_shape(self) -> tuple[int, ...]:
         return self.view.event_shape(self.channels, self.samples)
 
-    def source(self, path: Path | None, split: str, **options: Any) -> "Source":
+    def source(self, path: Path | None, split: str) -> "Source":
         from modalities.audio.data import source
 
-        return source(path, split, sample_rate=self.sample_rate, samples=self.samples, **options)
+        return source(path, split, samples=self.samples, sample_rate=self.sample_rate, channels=self.channels)
 
     def prepare(self, batch: "Batch", generator: Generator | None) -> Tensor:
         """-> int16 (B, C, samples) at the sample rate of this modality. Nothing is random."""

@@ -38,10 +38,10 @@ class ImageModality:
     def event_shape(self) -> tuple[int, ...]:
         return self.channels, self.size, self.size
 
-    def source(self, path: Path | None, split: str, **options: Any) -> "Source":
+    def source(self, path: Path | None, split: str) -> "Source":
         from modalities.image.data import source
 
-        return source(path, split, size=self.size, channels=self.channels, **options)
+        return source(path, split, size=self.size, channels=self.channels)
 
     def prepare(self, batch: "Batch", generator: Generator | None) -> Tensor:
         """-> uint8 (B, C, size, size). Resized by the shorter side, then cropped at the centre."""

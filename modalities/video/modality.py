@@ -43,10 +43,11 @@ class VideoModality:
     def event_shape(self) -> tuple[int, ...]:
         return self.channels, self.frames, self.size, self.size
 
-    def source(self, path: Path | None, split: str, **options: Any) -> "Source":
+    def source(self, path: Path | None, split: str) -> "Source":
         from modalities.video.data import source
 
-        return source(path, split, size=self.size, frames=self.frames, stride=self.stride, **options)
+        size, channels, frames, stride = self.size, self.channels, self.frames, self.stride
+        return source(path, split, size=size, channels=channels, frames=frames, stride=stride)
 
     def prepare(self, batch: "Batch", generator: Generator | None) -> Tensor:
         """-> uint8 (B, frames, size, size, C). Frames of any shape are resized by the shorter side and cropped."""

@@ -53,6 +53,15 @@ def test_a_batch_that_fits_is_prepared_without_change(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", names())
+def test_the_embedded_source_fits_without_preparation(name: str) -> None:
+    modality = load(name, **OPTIONS[name])
+    source = modality.source(None, "train")
+    batch = Batch.of([source.read(i, torch.Generator()) for i in range(3)])
+    assert batch.labels.tolist() == [0, 1, 2]
+    torch.testing.assert_close(modality.prepare(batch, None), batch.groups[0].media, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", names())
 def test_decode_clips_what_no_file_can_hold(name: str) -> None:
     modality = load(name, **OPTIONS[name])
     dtype, shape = STORED[name]
