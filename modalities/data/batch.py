@@ -1,7 +1,7 @@
 """A batch of examples on its way to the device: media as stored integers, grouped by what can be stacked.
 
 Recordings of different sample rates have different lengths, so a batch holds one `Group` per (shape, rate);
-`Group.places` says where in the batch its rows belong, and `Batch.gather` puts them there once they have been brought to one shape.
+`Group.places` says where in the batch its rows belong, and `Batch.gather` puts them there once all have one shape.
 """
 
 from collections.abc import Callable, Sequence
