@@ -34,7 +34,6 @@ def check(tree: Tree) -> Tree:
         open_ = {k for k, v in tree[group].items() if v is None and where + k in MEASURED and k in known}
         given = {k: v for k, v in tree[group].items() if v is not None or k not in known or _takes_none(known[k])}
         tree[group] = _typed(where, known, given, f"{tree['modality']} {group}") | dict.fromkeys(open_)
-    _rehearse(tree)
     return tree
 
 
@@ -75,6 +74,10 @@ def _component(where: str, package: str, name: str | None, given: Options, own: 
     if name not in known:
         raise nearest.unknown(where.rpartition(".")[2], name, known)
     takes = {n: p for n, p in discover.options_of(discover.resolve(package, name)).items() if n not in own}
+    for option in given:
+        owners = [n for n in known if option in discover.options_of(discover.resolve(package, n))]
+        if option not in takes and owners:
+            raise ValueError(f"unknown key {where}.{option}: {name} has no such option, {' and '.join(owners)} has")
     typed = _typed(f"{where}.", {n: p.annotation for n, p in takes.items()}, given, name)
     missing = [n for n, p in takes.items() if p.default is p.empty and n not in typed]
     if missing:
@@ -117,18 +120,18 @@ def _options(tree: Tree, group: str) -> dict[str, Any]:
 
 @functools.cache
 def _network_options(name: str, media: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
-    """Built without memory, with its own defaults: the one way to learn the class that every modality offers."""
+    """Read from the smallest network of the modality: to build one is the one way, in every modality, to its class."""
     try:
         loaded = modality.load(name, **dict(media))
     except ValueError as error:
         raise ValueError(f"media: {error}") from None
-    with torch.device("meta"):
-        network = loaded.network()
+    with torch.random.fork_rng(devices=[]):  # not on the meta device: its initialisers import for seconds
+        network = loaded.network(width=8, multipliers=[1], blocks=1, attention=False)
     options = discover.options_of(type(network))
     return {n: p.annotation for n, p in options.items() if n not in GIVEN["network"]}
 
 
-def _rehearse(tree: Tree) -> None:
+def rehearse(tree: Tree) -> None:
     """Make the small components and run the sampler on one number, so that a value that they refuse is known now and
     not after an hour of training. Raises their ValueError."""
     built = {

@@ -22,13 +22,13 @@ def fields(kind: type) -> Iterator[tuple[dataclasses.Field, Any]]:
 
 
 def keys(kind: type = Recipe, prefix: str = "") -> Iterator[str]:
-    """Every dotted key of the schema; the options of components are not among them."""
+    """Every dotted key and group of the schema; the options of components are not among them."""
     for field, hint in fields(kind):
+        if "options_of" not in field.metadata:
+            yield prefix + field.name
         if dataclasses.is_dataclass(hint):
             yield from keys(typing.cast(type, hint), f"{prefix}{field.name}.")
-        elif "options_of" not in field.metadata:
-            yield prefix + field.name
-        if hint == Options and "package" in field.metadata:
+        elif "package" in field.metadata:
             yield f"{prefix}{field.name}.name"
 
 

@@ -18,9 +18,14 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:
 
 
 def _likeness(a: str, b: str) -> float:
-    """1 for equal names; an equal last part counts nearly as much, so that `lr` finds `optimizer.lr`."""
-    whole = difflib.SequenceMatcher(None, a, b).ratio()
-    if "." not in a + b:
-        return whole
-    end_a, end_b = a.rpartition(".")[2], b.rpartition(".")[2]
-    return max(whole, 0.9 * difflib.SequenceMatcher(None, end_a, end_b).ratio() + 0.1 * whole)
+    """Four parts the last name, one part what stands before it: `lr` finds `optimizer.lr`, and two options of one group
+    are not alike for the group's sake."""
+    (front_a, _, end_a), (front_b, _, end_b) = a.rpartition("."), b.rpartition(".")
+    end = _ratio(end_a, end_b)
+    if min(len(end_a), len(end_b)) > 2 and (end_a.startswith(end_b) or end_b.startswith(end_a)):
+        end = max(end, 0.85)
+    return end if front_a == front_b == "" else 0.8 * end + 0.2 * _ratio(front_a, front_b)
+
+
+def _ratio(a: str, b: str) -> float:
+    return difflib.SequenceMatcher(None, a, b).ratio()

@@ -221,6 +221,7 @@ def _recipe(tree: Tree) -> Recipe:
     """The typed object of a complete tree: components, ranges, and that nothing is missing."""
     tree = components.check(tree)
     ranges.check(tree)
+    components.rehearse(tree)
     tree = _home(tree)
     try:
         recipe = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Recipe), tree))

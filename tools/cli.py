@@ -1,0 +1,66 @@
+"""The `trifuse` command: the tools under one name, wherever the package is installed.
+
+    trifuse train    modality=image|audio|video [recipe=NAME] [data.path=PATH] [run=runs/NAME] [key=value ...]
+    trifuse sample   run=runs/NAME [n=16] [label=K] [sampler=NAME] [sampler.steps=N] [seed=S] [out=DIR] [key=value ...]
+    trifuse recipes  the ready-made recipes, a line each; with a name, the whole of one
+
+`trifuse train --help` and `trifuse sample --help` say more. The same as `python tools/train.py` and `tools/sample.py`.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from tools import messages, nearest
+
+COMMANDS = ("train", "sample", "recipes")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one sub-command; returns its exit code."""
+    command, *rest = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    if command == "--version":
+        from importlib.metadata import version
+
+        print(f"trifuse {version('trifuse')}")
+        return 0
+    if command == "train":
+        from tools.train import main as train
+
+        return train(rest)
+    if command == "sample":
+        from tools.sample import main as sample
+
+        return sample(rest)
+    if command == "recipes":
+        return messages.run(recipes, rest, RECIPES_HELP)
+    return messages.run(unknown, [command], __doc__ or "")
+
+
+RECIPES_HELP = """
+trifuse recipes           lists the ready-made recipes, each with the first line of its header
+trifuse recipes NAME      prints one, as a start for a file of your own: trifuse train recipe=mine.yaml
+"""
+
+
+def recipes(argv: list[str]) -> int:
+    """List the ready-made recipes, or print one."""
+    from tools import recipe
+
+    files = {name: (recipe.CONFIGS / "recipe" / f"{name}.yaml").read_text() for name in recipe.names()}
+    if argv:
+        if argv[0] not in files:
+            raise nearest.unknown("recipe", argv[0], files)
+        print(files[argv[0]], end="")
+        return 0
+    width = max(map(len, files), default=0)
+    for name, text in files.items():
+        print(f"{name:<{width}}  {text.splitlines()[0].removeprefix('#').strip()}")
+    return 0
+
+
+def unknown(argv: list[str]) -> int:
+    raise nearest.unknown("command", argv[0], COMMANDS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
