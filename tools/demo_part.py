@@ -1,0 +1,127 @@
+"""One modality of the demo, in a process of its own so that its memory ends with it: train, sample, draw, check.
+
+    python tools/demo_part.py modality=image out=out/demo minutes=1.6 n=40
+
+Leaves out/demo/runs/<modality> (the run), out/demo/<modality> (samples, sheet, manifest) and, beside them, pictures of
+both processes and `<modality>/facts.json` for the page.
+"""
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__" and not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # run as a script: the parts lie beside this folder
+
+import torch
+
+from core.training.distributed import World
+from modalities.data.batch import Batch
+from modalities.modality import Modality
+from tools import build, checkpoint, demo_facts, demo_strips, messages, run_folder, sample, train
+from tools import recipe as recipes
+from tools.demo_facts import Facts, SampleFact
+from tools.demo_files import audio, check
+from tools.sampling import plan, states
+from tools.schema import Recipe
+
+EXAMPLE = {"image": 3, "audio": 2, "video": 1}
+"""Which example of the embedded data the forward process is shown on: a star, a saw, a shape that moves right."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    return messages.run(part, sys.argv[1:] if argv is None else argv, help=__doc__ or "")
+
+
+def part(argv: list[str]) -> int:
+    given = dict(word.partition("=")[::2] for word in argv)
+    modality, out, minutes, n = given["modality"], Path(given["out"]), float(given["minutes"]), int(given["n"])
+    run, samples = out / "runs" / modality, out / modality
+    training = [f"recipe=demo_{modality}", f"run={run}", f"train.minutes={minutes:g}"]
+    sampling = [f"run={run}", f"n={n}", f"out={samples}"]
+    code = train.main(training)
+    if code:
+        return code
+    began = time.monotonic()
+    code = sample.main(sampling)
+    if code:
+        return code
+    sampled = time.monotonic() - began
+    commands = [f"python tools/train.py {' '.join(training)}", f"python tools/sample.py {' '.join(sampling)}"]
+    facts = measured(modality, out, sampled, commands)
+    demo_facts.save(facts, samples / "facts.json")
+    print(f"{modality}: {facts.verdict}", flush=True)
+    return 0
+
+
+def measured(modality: str, out: Path, sampling_seconds: float, commands: list[str]) -> Facts:
+    """Draw both processes, check every sample, and collect the numbers of one trained and sampled modality."""
+    run, folder = out / "runs" / modality, out / modality
+    newest = checkpoint.latest(run)
+    assert newest is not None, "training ends with a checkpoint"
+    recipe = recipes.overlay(recipes.read(newest / "recipe.yaml"), [f"run={run}"])
+    media = build.modality(recipe)
+    processes(recipe, media, newest, folder)
+    with (folder / "manifest.jsonl").open() as file:
+        lines = [json.loads(line) for line in file]
+    samples = [fact(modality, media, out, folder, line) for line in lines]
+    samples.sort(key=lambda sample: (recipe.data.classes.index(sample.asked), sample.file))
+    log = run_folder.read_log(run)
+    tensors = checkpoint.weights(newest, "ema")
+    counters, _ = checkpoint.training_state(newest)
+    own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return Facts(
+        modality=modality,
+        event=described(media),
+        parameters=sum(tensor.numel() for tensor in tensors.values()),
+        steps=counters.step,
+        training_seconds=counters.seconds,
+        sampling_seconds=sampling_seconds,
+        peak_mib=(own + children) / 1024,
+        sampler=f"{recipe.sampler.name}, {recipe.sampler.steps} steps, guidance {recipe.guidance.scale:g}",
+        commands=commands,
+        losses=[(line["step"], line["loss"]) for line in log],
+        samples=samples,
+        sheet=f"{modality}/{'sheet.mp4' if media.suffix == '.mp4' else 'sheet.png'}",
+        forward=f"{modality}/forward.png",
+        reverse=f"{modality}/reverse.png",
+    )
+
+
+@torch.inference_mode()
+def processes(recipe: Recipe, media: Modality, newest: Path, folder: Path) -> None:
+    """`forward.png`: an example of the data, diffused; `reverse.png`: the first sample, from noise to clean."""
+    device = build.device(recipe.device)
+    denoiser = sample.restored(recipe, media, newest, World(0, 1, device))
+    sigma_data = recipe.denoiser.sigma_data
+    assert sigma_data is not None, "a stored recipe is measured"
+    example = media.source(None, recipe.data.split).read(EXAMPLE[media.name], torch.Generator())
+    x0 = media.encode(media.prepare(Batch.of([example]), None))[0]
+    demo_strips.forward(media, denoiser.schedule, sigma_data, x0, recipe.seed, folder / "forward.png")
+    way = list(states(recipe, denoiser, media.event_shape, plan(recipe)[:1]))
+    demo_strips.reverse(media, denoiser.schedule, sigma_data, way, folder / "reverse.png")
+
+
+def fact(modality: str, media: Modality, out: Path, folder: Path, line: dict[str, Any]) -> SampleFact:
+    """Check one file of the manifest; a sound gets a picture too."""
+    path = folder / line["file"]
+    seen = check(modality, path)
+    picture = ""
+    if modality == "audio":
+        drawn = path.with_suffix(".png")
+        wave, _ = audio(path)
+        media.sheet((wave * 32768).to(torch.int16)[None, None], drawn)
+        picture = str(drawn.relative_to(out))
+    return SampleFact(str(path.relative_to(out)), line["class"], seen.what, seen.note, picture)
+
+
+def described(media: Modality) -> str:
+    """«3 × 32 × 32»."""
+    return " × ".join(str(side) for side in media.event_shape)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
