@@ -58,7 +58,9 @@ def save(
 ) -> Path:
     """Write the checkpoint of `counters.step`, then remove all but the `keep` newest. Returns its folder."""
     final = run / "checkpoints" / f"step-{counters.step:08d}"
-    if final.exists():  # the last step of a budget may also be a step that saves anyway: the same state, written already
+    if (
+        final.exists()
+    ):  # the last step of a budget may also be a step that saves anyway: the same state, written already
         return final
     for left_over in (run / "checkpoints").glob(".unfinished-*"):
         shutil.rmtree(left_over, ignore_errors=True)

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -49,13 +50,21 @@ class World:
         dist.all_reduce(value, op=dist.ReduceOp.MAX)
         return bool(value)
 
-    def same(self, value: str) -> str:
-        """The first process's string, on every process."""
+    def agreed(self, value: float) -> float:
+        """The first process's number, on every process: their clocks differ, their decisions must not."""
         if self.size == 1:
             return value
-        box = [value]
-        dist.broadcast_object_list(box, src=0)
-        return box[0]
+        box = torch.tensor(value, dtype=torch.float64, device=self.device)
+        dist.broadcast(box, src=0)
+        return float(box)
+
+    def gathered(self, value: Any) -> list[Any]:
+        """The values of all processes, in the order of their ranks, on the first process; empty on the others."""
+        if self.size == 1:
+            return [value]
+        box: list[Any] = [None] * self.size
+        dist.gather_object(value, box if self.first else None)
+        return box if self.first else []
 
     def barrier(self) -> None:
         if self.size > 1:

@@ -1,6 +1,6 @@
 """The training loop, as a generator of metrics: who consumes it decides on logs, checkpoints, clocks and when to stop.
 
-    for metrics in fit(denoiser, batches, objective, optimizer, ...):
+    for metrics in fit(denoiser, network, batches, objective, optimizer, ...):
         if metrics.step == 1000: break
 
 Step k draws its randomness from `(seed, k, rank)`, so a loop that starts at step k with the state that step k left
@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from core.denoiser import Denoiser
@@ -39,6 +39,7 @@ class NonFiniteLoss(ArithmeticError):
 
 def fit(
     denoiser: Denoiser,
+    network: nn.Module,
     batches: Iterable[Conditioned],
     objective: Objective,
     optimizer: torch.optim.Optimizer,
@@ -54,11 +55,11 @@ def fit(
 ) -> Iterator[Metrics]:
     """Train without end; yields after each optimiser step. `learning_rate(step)` is asked before step `step` (from 0).
 
-    `accumulate` splits each batch into that many passes with the same gradient as one. `ema` averages
-    `denoiser.network`. Raises `NonFiniteLoss` one step late on purpose: the check of step k runs while step k + 1 is
+    `network` is the bare module whose parameters are trained and averaged; `denoiser.network` may wrap it (compiled,
+    distributed). `accumulate` splits each batch into that many passes with the same gradient as one. Raises `NonFiniteLoss` one step late on purpose: the check of step k runs while step k + 1 is
     queued, so that a GPU never waits for it. A consumer that saves weights therefore checks with `check_finite` first.
     """
-    parameters = [p for p in denoiser.network.parameters() if p.requires_grad]
+    parameters = [p for p in network.parameters() if p.requires_grad]
     previous: Metrics | None = None
     for step, (x0, cond) in enumerate(batches, start):
         rate = learning_rate(step)
@@ -71,7 +72,7 @@ def fit(
         if previous is not None:
             check_finite(previous)
         optimizer.step()
-        ema.update(denoiser.network)
+        ema.update(network)
         previous = Metrics(step + 1, loss, grad_norm.detach(), rate)
         yield previous
 

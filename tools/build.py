@@ -1,0 +1,80 @@
+"""From a checked recipe to the objects that it names. Nothing here decides: it looks up and hands over."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from core.denoiser import Denoiser
+
+import modalities.modality
+from core.discover import resolve
+from core.schedule import Schedule
+from core.training.objective import Objective
+from modalities.modality import Modality
+from tools.schema import Options, Recipe
+
+
+def component(package: str, node: Options) -> Any:
+    """The object that `{"name": ..., **options}` names: a dataclass is made, a function gets its options bound."""
+    options = {key: value for key, value in node.items() if key != "name"}
+    thing = resolve(package, node["name"])
+    if isinstance(thing, type):
+        return thing(**options)
+    return functools.partial(thing, **options) if options else thing
+
+
+def modality(recipe: Recipe) -> Modality:
+    return modalities.modality.load(recipe.modality, **recipe.media)
+
+
+def schedule(recipe: Recipe) -> Schedule:
+    return component("core.schedules", recipe.denoiser.schedule)
+
+
+def denoiser(recipe: Recipe, media: Modality) -> Denoiser:
+    """The untrained denoiser; `data.classes` and `denoiser.sigma_data` must have been measured."""
+    assert recipe.denoiser.sigma_data is not None, "tools.measure fills it in"
+    classes = len(recipe.data.classes) if recipe.data.class_conditional else 0
+    network = media.network(classes=classes, **recipe.network)
+    prediction = component("core.predictions", recipe.denoiser.prediction)
+    return Denoiser(network, schedule(recipe), prediction, sigma_data=recipe.denoiser.sigma_data)
+
+
+def objective(recipe: Recipe) -> Objective:
+    return Objective(
+        density=component("core.densities", recipe.loss.density),
+        weighting=component("core.weightings", recipe.loss.weighting),
+        label_dropout=recipe.loss.label_dropout,
+    )
+
+
+def optimizer(recipe: Recipe, network: torch.nn.Module) -> torch.optim.Optimizer:
+    make = resolve("core.optimizers", recipe.optimizer.name)
+    return make(network.named_parameters(), lr=recipe.optimizer.lr, **recipe.optimizer.options)
+
+
+def decay(recipe: Recipe) -> Callable[[float], float]:
+    return component("core.decays", recipe.optimizer.decay)
+
+
+def device(name: str) -> torch.device:
+    """`auto` is a CUDA card where there is one. Raises ValueError for a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        wanted = torch.device(name)
+        torch.empty(0, device=wanted)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device={name} is not available here: {str(error).splitlines()[0]}") from None
+    return wanted
+
+
+def precision(name: str, on: torch.device) -> str:
+    """`auto` is bf16 where the hardware multiplies it and fp32 elsewhere: an emulated bf16 is many times slower."""
+    if name != "auto":
+        return name
+    if on.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    able = torch.cpu.get_capabilities() if on.type == "cpu" else {}
+    return "bf16" if able.get("avx512_bf16") or able.get("amx_bf16") else "fp32"

@@ -1,0 +1,73 @@
+"""Sample a trained model: one PNG, WAV or MP4 per sample, a sheet for the eye, and a manifest.
+
+    python tools/sample.py run=runs/NAME [n=16] [label=K] [sampler=NAME] [sampler.steps=N] [guidance.scale=G]
+                           [seed=S] [out=DIR] [key=value ...]
+
+A sample depends on its own seed alone: sample i is made from seed S + i, whatever the batch. `label` is a number or a
+name; without it the classes take turns. `torchrun --nproc-per-node=N tools/sample.py ...` spreads the work.
+"""
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__" and not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # run as a script: the parts lie beside this folder
+
+from core.denoiser import Denoiser
+from core.training.distributed import World, processes
+from modalities.modality import Modality
+from tools import build, checkpoint, messages, sample_folder
+from tools import recipe as recipes
+from tools.progress import Progress
+from tools.schema import Recipe
+from tools.training import load_weights
+
+
+def main(argv: list[str] | None = None) -> int:
+    return messages.run(sample, sys.argv[1:] if argv is None else argv, help=__doc__ or "")
+
+
+def sample(argv: list[str]) -> int:
+    folder = newest(argv)
+    recipe = recipes.overlay(recipes.read(folder / "recipe.yaml"), argv)
+    with processes(build.device(recipe.device)) as world:
+        media = build.modality(recipe)
+        denoiser = restored(recipe, media, folder, world)
+        out = Path(recipe.sample.out) if recipe.sample.out else default_out(recipe, folder)
+        with Progress(recipe.sample.n, unit="sample", quiet=not world.first) as bar:
+            fill = sample_folder.fill
+            fill(recipe, denoiser, media, out, checkpoint=folder.name, world=world, done=bar.update)
+        if world.first:
+            print(f"wrote {recipe.sample.n} samples and {sample_folder.sheet_name(media)} to {out}")
+    return 0
+
+
+def newest(argv: list[str]) -> Path:
+    """The newest checkpoint of `run=`. Raises ValueError where there is no run, or no checkpoint in it."""
+    run = recipes.argument(argv, "run")
+    if not run:
+        raise ValueError("say which run to sample: run=runs/NAME")
+    if not Path(run).is_dir():
+        raise ValueError(f"run={run}: there is no such folder")
+    found = checkpoint.latest(Path(run))
+    if found is None:
+        raise ValueError(f"run={run} has no checkpoint: train it first")
+    return found
+
+
+def restored(recipe: Recipe, media: Modality, folder: Path, world: World) -> Denoiser:
+    """The denoiser of a checkpoint, with averaged or raw weights, ready to sample."""
+    denoiser = build.denoiser(recipe, media).to(world.device)
+    load_weights(denoiser.network, folder, "ema" if recipe.sample.weights == "ema" else "model", world.device)
+    return denoiser.eval().requires_grad_(False)
+
+
+def default_out(recipe: Recipe, folder: Path) -> Path:
+    """A folder of the run that says what made the samples, so that another setting does not overwrite them."""
+    words = [folder.name, recipe.sampler.name, str(recipe.sampler.steps), f"guidance{recipe.guidance.scale:g}"]
+    label = [] if recipe.sample.label is None else [f"label{recipe.sample.label}"]
+    return Path(recipe.run) / "samples" / "-".join([*words, *label, f"seed{recipe.seed}"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""From a trained denoiser to media: seeds and labels in, samples out. `sample`, `train` and `demo` all draw here.
+
+Sample i of seed s is made from the noise of seed s + i and of nothing else: the batch that it was made in changes
+rounding only, and `seed=s+i n=1` makes it again.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from core.denoiser import Denoiser
+from torch import Tensor
+
+from core.discover import resolve
+from core.guidance.classifier_free import classifier_free
+from core.sampling import per_example, prior
+from core.schedule import Denoise
+from core.state import State
+from core.training.objective import NO_LABEL
+from core.training.seeds import generator_of
+from tools import build
+from tools.schema import Recipe
+
+
+class Sample(NamedTuple):
+    """What one file is made from: its number, its seed, and its class (-1 for none)."""
+
+    index: int
+    seed: int
+    label: int
+
+
+def plan(recipe: Recipe) -> list[Sample]:
+    """The samples that a recipe asks for. Without `label`, the classes take turns.
+
+    Raises ValueError for a label that the model does not have.
+    """
+    classes = recipe.data.classes if recipe.data.class_conditional else []
+    wanted = label_number(recipe.sample.label, classes)
+    seeds = range(recipe.seed, recipe.seed + recipe.sample.n)
+    turns = [seed % len(classes) if classes and wanted == NO_LABEL else wanted for seed in seeds]
+    return [Sample(i, seed, label) for i, (seed, label) in enumerate(zip(seeds, turns, strict=True))]
+
+
+def label_number(label: int | str | None, classes: Sequence[str]) -> int:
+    """The number of a class given by number or by name; `NO_LABEL` for None."""
+    if label is None:
+        return NO_LABEL
+    if not classes:
+        raise ValueError(f"label={label}: this model was trained without classes")
+    if str(label) in classes:
+        return classes.index(str(label))
+    try:
+        number = int(label)
+    except ValueError:
+        number = -1
+    if not 0 <= number < len(classes):
+        raise ValueError(f"label={label} is out of range: 0 to {len(classes) - 1}, or a name: {', '.join(classes)}")
+    return number
+
+
+def states(
+    recipe: Recipe, denoiser: Denoiser, event_shape: Sequence[int], samples: Sequence[Sample]
+) -> Iterator[State]:
+    """The trajectory of one batch of samples, from noise to clean, as the recipe's sampler makes it.
+
+    The first state is the noise itself. Randomness is drawn on the CPU, so that the device does not change it.
+    """
+    device = next(denoiser.parameters()).device
+    generators = [generator_of(sample.seed) for sample in samples]
+    randn_like = per_example(generators)
+    grid = build.component("core.grids", recipe.sampler.grid)
+    times = grid(denoiser.schedule, recipe.sampler.steps)
+    noise = randn_like(torch.empty(len(samples), *event_shape, device=device))
+    x = prior(denoiser.schedule, noise, times[0])
+    yield State(times[0], x)
+    sampler = resolve("core.samplers", recipe.sampler.name)
+    denoise = guided(denoiser, [sample.label for sample in samples], recipe.guidance.scale)
+    yield from sampler(denoise, denoiser.schedule, x, times, randn_like=randn_like, **recipe.sampler.options)
+
+
+def guided(denoiser: Denoiser, labels: Sequence[int], scale: float) -> Denoise:
+    """`x, t -> x0_hat` under these labels; scale 1 and models without labels cost one network call a step."""
+    label = torch.tensor(labels, device=next(denoiser.parameters()).device)
+    unconditional = {"label": torch.full_like(label, NO_LABEL)}
+
+    def conditional(x: Tensor, t: Tensor) -> Tensor:
+        return denoiser(x, t, {"label": label})
+
+    if bool((label == NO_LABEL).all()):
+        return lambda x, t: denoiser(x, t, None)
+    if scale == 1:
+        return conditional
+    return classifier_free(conditional, lambda x, t: denoiser(x, t, unconditional), scale=scale)
+
+
+@torch.inference_mode()
+def draw(
+    recipe: Recipe, denoiser: Denoiser, event_shape: Sequence[int], samples: Sequence[Sample]
+) -> Iterator[tuple[Sequence[Sample], Tensor]]:
+    """The samples and their x0 (b, *event), batch by batch of `sample.batch`."""
+    for first in range(0, len(samples), recipe.sample.batch):
+        some = samples[first : first + recipe.sample.batch]
+        x = None
+        for x in states(recipe, denoiser, event_shape, some):
+            pass
+        assert x is not None
+        yield some, x.x

@@ -1,0 +1,104 @@
+"""One sitting of a training: steps until the budget is used or someone interrupts, with log, checkpoints and sheets."""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.training.distributed import World
+from core.training.fit import Conditioned, Metrics, check_finite
+from tools import run_folder, sample_folder
+from tools.interrupt import Interrupt
+from tools.progress import Progress
+from tools.schema import Checkpoint
+from tools.training import Training
+
+
+def sit(training: Training, batches: Iterable[Conditioned], bar: Progress, interrupt: Interrupt) -> None:
+    """Train; log every `log.every` steps; save as `checkpoint` says and at the end, which also draws a sample sheet."""
+    recipe, world, run = training.recipe, training.world, Path(training.recipe.run)
+    log = run_folder.Log(run, training.counters.step) if world.first else None
+    window, saves = Window(world), Due(recipe.checkpoint)
+    for metrics in training.run(batches):
+        window.add(metrics)
+        bar.update(metrics.step, loss=metrics.loss)
+        if metrics.step % recipe.log.every == 0:
+            entry = window.close(metrics, training.seconds(), recipe.train.batch)
+            if log:
+                log.write(entry)
+        if world.any(interrupt.asked):
+            interrupt.asked = True
+            break
+        if world.any(saves.now(metrics.step)):
+            save(training, metrics)
+        if recipe.sample.every and metrics.step % recipe.sample.every == 0:
+            sheet(training)
+    if training.counters.step and window.last is not None:
+        save(training, window.last)
+    if not interrupt.asked:
+        sheet(training)
+
+
+class Window:
+    """The steps since the last line of the log. Losses stay on the device until the line is written."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.last = world, None
+        self._open()
+
+    def _open(self) -> None:
+        self.losses: list[torch.Tensor] = []
+        self.since = time.monotonic()
+
+    last: Metrics | None
+
+    def add(self, metrics: Metrics) -> None:
+        self.last = metrics
+        self.losses.append(metrics.loss)
+
+    def close(self, metrics: Metrics, seconds: float, batch: int) -> dict[str, Any]:
+        """The line of the log: the mean loss over the window and all processes, and the examples per second."""
+        elapsed = max(time.monotonic() - self.since, 1e-9)
+        entry = {
+            "step": metrics.step,
+            "loss": float(self.world.mean(torch.stack(self.losses).mean())),
+            "grad_norm": float(metrics.grad_norm),
+            "learning_rate": metrics.learning_rate,
+            "seconds": round(seconds, 3),
+            "examples_per_second": round(batch * len(self.losses) / elapsed, 2),
+        }
+        self._open()
+        return entry
+
+
+class Due:
+    """When the next checkpoint is due: every so many steps, or minutes since the last one."""
+
+    def __init__(self, options: Checkpoint) -> None:
+        self.options, self.saved = options, time.monotonic()
+
+    def now(self, step: int) -> bool:
+        by_step = self.options.every is not None and step % self.options.every == 0
+        by_clock = self.options.minutes is not None and time.monotonic() - self.saved >= 60 * self.options.minutes
+        if by_step or by_clock:
+            self.saved = time.monotonic()
+        return by_step or by_clock
+
+
+def save(training: Training, metrics: Metrics) -> None:
+    """A checkpoint, unless the last step spoiled the weights: then NonFiniteLoss, and the one before stays the last."""
+    check_finite(metrics)
+    if training.world.first:
+        training.save()
+    training.world.barrier()
+
+
+def sheet(training: Training) -> None:
+    """Samples of the averaged weights in `samples/step-…` of the run."""
+    step = f"step-{training.counters.step:08d}"
+    out = Path(training.recipe.run) / "samples" / step
+    sample_folder.fill(
+        training.recipe, training.averaged(), training.media, out, checkpoint=step, world=training.world
+    )

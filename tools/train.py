@@ -1,0 +1,74 @@
+"""Train a diffusion model from scratch on a folder of images, sounds or clips.
+
+    python tools/train.py modality=image|audio|video [recipe=NAME] [data.path=PATH] [run=runs/NAME]
+                          [train.minutes=M|train.steps=N] [checkpoint.every=N] [seed=S] [key=value ...]
+
+Stops on the clock or on the count, with a checkpoint and a sample sheet; a run that exists is continued exactly.
+Ctrl-C saves a checkpoint and ends with exit code 130. `torchrun --nproc-per-node=N tools/train.py ...` spreads the work.
+Every key, with its unit and meaning, is in configs/defaults.yaml and configs/modality/; `recipe=` names a file in
+configs/recipe/ or one of yours.
+"""
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__" and not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # run as a script: the parts lie beside this folder
+
+from core.training.distributed import World, processes
+from modalities.data.example import Source
+from tools import build, messages, run_folder
+from tools import recipe as recipes
+from tools.feed import feed
+from tools.interrupt import Interrupt
+from tools.measure import measured
+from tools.progress import Progress, clock
+from tools.schema import Recipe
+from tools.sitting import sit
+from tools.training import Training
+
+
+def main(argv: list[str] | None = None) -> int:
+    return messages.run(train, sys.argv[1:] if argv is None else argv, help=__doc__ or "")
+
+
+def train(argv: list[str]) -> int:
+    recipe = recipes.load(argv)
+    with Interrupt() as interrupt, processes(build.device(recipe.device)) as world:
+        recipe, source, folder = prepared(recipe, world)
+        training = Training(recipe, build.modality(recipe), world)
+        if folder:
+            training.load(folder)
+        with Progress(recipe.train.steps, recipe.train.minutes, start=training.counters, quiet=not world.first) as bar:
+            bar.note(introduction(training, source, folder))
+            batches = feed(recipe, source, training.media, world, training.counters.step, bar.note)
+            sit(training, batches, bar, interrupt)
+            done = f"{training.counters.step} steps in {clock(training.seconds())}"
+            bar.note(f"{'interrupted after' if interrupt.asked else 'trained'} {done}: {recipe.run}")
+    return messages.INTERRUPTED if interrupt.asked else 0
+
+
+def prepared(recipe: Recipe, world: World) -> tuple[Recipe, Source, Path | None]:
+    """The recipe with what it leaves open measured or taken from its run, its data, and where it continues from."""
+    media = build.modality(recipe)
+    source = media.source(Path(recipe.data.path) if recipe.data.path else None, recipe.data.split)
+    stored, folder = run_folder.claim(recipe)
+    recipe = run_folder.continued(recipe, stored) if stored else measured(recipe, source, world.device)
+    world.barrier()  # the first process makes the folder only after all have looked whether it is there
+    if world.first:
+        run_folder.store(recipe, Path(recipe.run))
+    world.barrier()
+    return recipe, source, folder
+
+
+def introduction(training: Training, source: Source, folder: Path | None) -> str:
+    recipe = training.recipe
+    classes = f", {len(recipe.data.classes)} classes" if recipe.data.class_conditional else ""
+    what = f"{recipe.data.path or 'embedded generator'}: {len(source)} examples{classes}"
+    how = f"{training.parameters:,} parameters on {training.world.device} in {recipe.precision}"
+    whence = f"continuing from {folder.name}" if folder else "from scratch"
+    return f"{recipe.modality} · {what} · {how} · {whence} · {recipe.run}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
