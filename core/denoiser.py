@@ -39,7 +39,7 @@ class Denoiser(nn.Module):
             fit = [n for n in names("core.predictions") if _determines_x0(build("core.predictions", n), schedule)]
             name = getattr(prediction, "__name__", repr(prediction))
             raise ValueError(
-                f"prediction {name} does not determine x0 at t = {schedule.t_max:g} of {schedule}, where alpha = 0; "
+                f"prediction {name} does not determine x0 at the noisy end of {schedule}, where alpha is 0; "
                 f"choose one of {', '.join(fit)}, or a lower t_max"
             )
         self.network = network
@@ -62,5 +62,7 @@ class Denoiser(nn.Module):
 
 
 def _determines_x0(prediction: Prediction, schedule: Schedule) -> bool:
+    """Whether rounding the output to float32 leaves x0_hat its leading digits at t_max."""
     end = torch.tensor(schedule.t_max, dtype=torch.float64)
-    return bool(x0_error_scale(prediction, schedule.alpha(end), schedule.sigma(end)).isfinite())
+    scale = x0_error_scale(prediction, schedule.alpha(end), schedule.sigma(end))
+    return bool(scale * torch.finfo(torch.float32).eps < 1)

@@ -21,7 +21,7 @@ from core.state import RandnLike, State
 
 
 def transition(schedule: Schedule, s: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-    """(scale, std) of q(x_t | x_s), elementwise for s <= t; finite at s = 0 and where alpha(t) = 0."""
+    """(scale, std) of q(x_t | x_s), elementwise for s < t; finite at s = 0 and where alpha(t) = 0."""
     ratio = log_snr(schedule, t) - log_snr(schedule, s)  # std^2 = sigma_t^2 (1 - SNR_t / SNR_s), without cancellation
     return schedule.alpha(t) / schedule.alpha(s), schedule.sigma(t) * torch.sqrt(-torch.expm1(ratio))
 
@@ -34,7 +34,7 @@ def reversal(schedule: Schedule, s: Tensor, t: Tensor) -> tuple[Tensor, Tensor, 
 
 
 def noise_further(schedule: Schedule, x: Tensor, s: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-    """Draw x_t given x at s <= t, both `()` or `(B,)`: one step of the chain, same shape and dtype as x."""
+    """Draw x_t given x at s < t, both `()` or `(B,)`: one step of the chain, same shape and dtype as x."""
     scale, std = (expand_like(c, x) for c in transition(schedule, s, t))
     return (scale * x + std * eps).to(x.dtype)
 

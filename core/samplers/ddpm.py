@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from core.forward import reversal, transition
-from core.schedule import Denoise, Schedule, norm
+from core.schedule import Denoise, Schedule
 from core.state import RandnLike, State
 
 ORDER = 1
@@ -36,10 +36,12 @@ def ddpm(
     """`variance` 0 is the posterior variance, 1 the upper bound. Raises ValueError outside [0, 1]."""
     if not 0 <= variance <= 1:
         raise ValueError(f"ddpm: variance must lie in [0, 1], got {variance}")
-    for t, s in pairwise(times):
-        from_x, from_x0, lower = reversal(schedule, s, t)
-        x = from_x * x + from_x0 * denoise(x, t)
-        if schedule.sigma(s) > 0:
-            upper = transition(schedule, s, t)[1] * norm(schedule, s, x) / norm(schedule, t, x)
-            x = x + lower ** (1 - variance) * upper**variance * randn_like(x)
+    from_x, from_x0, lower = reversal(schedule, times[1:], times[:-1])
+    n = torch.hypot(schedule.alpha(times), schedule.sigma(times))
+    upper = transition(schedule, times[1:], times[:-1])[1] * n[1:] / n[:-1]
+    std = torch.where(lower > 0, lower ** (1 - variance) * upper**variance, 0.0)
+    for i, (t, s) in enumerate(pairwise(times)):
+        x = from_x[i] * x + from_x0[i] * denoise(x, t)
+        if std[i] > 0:
+            x = x + std[i] * randn_like(x)
         yield State(s, x)
