@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from core.denoiser import Denoiser
 
 import modalities.modality
+from core.denoiser import Denoiser
 from core.discover import resolve
 from core.schedule import Schedule
 from core.training.objective import Objective
@@ -25,7 +25,9 @@ def component(package: str, node: Options) -> Any:
 
 
 def modality(recipe: Recipe) -> Modality:
-    return modalities.modality.load(recipe.modality, **recipe.media)
+    """The recipe's modality; a `media.scale` that is still to be measured counts as 1."""
+    open_scale = {"scale": 1.0} if recipe.media.get("scale", 1.0) is None else {}
+    return modalities.modality.load(recipe.modality, **recipe.media | open_scale)
 
 
 def schedule(recipe: Recipe) -> Schedule:

@@ -28,8 +28,7 @@ def measured(recipe: Recipe, source: Source, device: torch.device) -> Recipe:
     data = dataclasses.replace(recipe.data, classes=classes, class_conditional=bool(classes))
     recipe = dataclasses.replace(recipe, data=data)
     if "scale" in recipe.media and recipe.media["scale"] is None:
-        unscaled = dataclasses.replace(recipe, media={**recipe.media, "scale": 1.0})
-        spread = float(some_x0(unscaled, source, build.modality(unscaled)).std())
+        spread = float(some_x0(recipe, source, build.modality(recipe)).std())
         if spread == 0:
             raise ValueError("the data is silent: every sample that was looked at is zero")
         recipe = dataclasses.replace(recipe, media={**recipe.media, "scale": round(TARGET_STD / spread, 4)})

@@ -45,7 +45,7 @@ def claim(recipe: Recipe) -> tuple[Recipe | None, Path | None]:
 
 
 def check_same(recipe: Recipe, stored: Recipe, run: Path) -> None:
-    """Raise ValueError unless `recipe` trains what `stored` trained; what it leaves open to be measured may stay open."""
+    """Raise ValueError unless `recipe` trains what `stored` trained; what it leaves to be measured may stay open."""
     recipe = continued(recipe, stored)
     differs = recipes.difference(stored, recipe)
     if differs:

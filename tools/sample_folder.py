@@ -49,16 +49,16 @@ def fill(
     with autocast(recipe, world.device)():
         for some, x0 in draw(recipe, denoiser, media.event_shape, mine):
             for sample, example in zip(some, media.decode(x0.float()).cpu(), strict=True):
-                name = f"{sample.index:06d}{media.suffix}"
+                name = f"{sample.number:06d}{media.suffix}"
                 media.write(example, out / name)
                 lines.append(line(recipe, sample, name, checkpoint))
-                if sample.index < SHEET:
-                    shown.append((sample.index, example))
+                if sample.number < SHEET:
+                    shown.append((sample.number, example))
             done(min(len(samples), len(lines) * world.size))
     gathered_lines, gathered_shown = world.gathered(lines), world.gathered(shown)
     if world.first:
         ordered = sorted((pair for part in gathered_shown for pair in part), key=lambda pair: pair[0])
-        captions = [caption(recipe, samples[index]) for index, _ in ordered]
+        captions = [caption(recipe, samples[number]) for number, _ in ordered]
         media.sheet(torch.stack([example for _, example in ordered]), out / sheet_name(media), captions)
         manifest = sorted((entry for part in gathered_lines for entry in part), key=lambda entry: entry["file"])
         write_bytes("".join(json.dumps(entry) + "\n" for entry in manifest).encode(), out / "manifest.jsonl")

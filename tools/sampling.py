@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
-from core.denoiser import Denoiser
 from torch import Tensor
 
+from core.denoiser import Denoiser
 from core.discover import resolve
 from core.guidance.classifier_free import classifier_free
-from core.sampling import per_example, prior
+from core.sampling import last, per_example, prior
 from core.schedule import Denoise
 from core.state import State
 from core.training.objective import NO_LABEL
@@ -25,7 +25,7 @@ from tools.schema import Recipe
 class Sample(NamedTuple):
     """What one file is made from: its number, its seed, and its class (-1 for none)."""
 
-    index: int
+    number: int
     seed: int
     label: int
 
@@ -101,8 +101,4 @@ def draw(
     """The samples and their x0 (b, *event), batch by batch of `sample.batch`."""
     for first in range(0, len(samples), recipe.sample.batch):
         some = samples[first : first + recipe.sample.batch]
-        x = None
-        for x in states(recipe, denoiser, event_shape, some):
-            pass
-        assert x is not None
-        yield some, x.x
+        yield some, last(states(recipe, denoiser, event_shape, some))

@@ -99,6 +99,4 @@ def sheet(training: Training) -> None:
     """Samples of the averaged weights in `samples/step-…` of the run."""
     step = f"step-{training.counters.step:08d}"
     out = Path(training.recipe.run) / "samples" / step
-    sample_folder.fill(
-        training.recipe, training.averaged(), training.media, out, checkpoint=step, world=training.world
-    )
+    sample_folder.fill(training.recipe, training.averaged(), training.media, out, checkpoint=step, world=training.world)

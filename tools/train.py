@@ -4,7 +4,7 @@
                           [train.minutes=M|train.steps=N] [checkpoint.every=N] [seed=S] [key=value ...]
 
 Stops on the clock or on the count, with a checkpoint and a sample sheet; a run that exists is continued exactly.
-Ctrl-C saves a checkpoint and ends with exit code 130. `torchrun --nproc-per-node=N tools/train.py ...` spreads the work.
+Ctrl-C saves a checkpoint and ends with exit code 130. `torchrun --nproc-per-node=N tools/train.py ...` shares the work.
 Every key, with its unit and meaning, is in configs/defaults.yaml and configs/modality/; `recipe=` names a file in
 configs/recipe/ or one of yours.
 """
@@ -43,8 +43,9 @@ def train(argv: list[str]) -> int:
             bar.note(introduction(training, source, folder))
             batches = feed(recipe, source, training.media, world, training.counters.step, bar.note)
             sit(training, batches, bar, interrupt)
-            done = f"{training.counters.step} steps in {clock(training.seconds())}"
-            bar.note(f"{'interrupted after' if interrupt.asked else 'trained'} {done}: {recipe.run}")
+        done = f"{training.counters.step} steps in {clock(training.seconds())}"
+        if world.first:
+            print(f"{'interrupted after' if interrupt.asked else 'trained'} {done}: {recipe.run}", flush=True)
     return messages.INTERRUPTED if interrupt.asked else 0
 
 

@@ -2,14 +2,15 @@
 
 import contextlib
 import time
+import typing
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
+
 from core.denoiser import Denoiser
 from core.ema import EMA
-
 from core.training.distributed import World
 from core.training.fit import Conditioned, Metrics, fit
 from core.training.learning_rate import learning_rate
@@ -31,11 +32,13 @@ class Training:
         self.denoiser = build.denoiser(recipe, media).to(world.device)
         self.network = self.denoiser.network
         if recipe.channels_last and len(media.event_shape) == 3:
-            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.network.to(memory_format=torch.channels_last)
         self.ema = EMA(self.network, half_life=recipe.ema.half_life, warmup=recipe.ema.warmup)
         self.optimizer = build.optimizer(recipe, self.network)
         self.counters = Counters()
-        compiled = torch.compile(self.network) if recipe.compile else self.network
+        compiled = self.network
+        if recipe.compile:
+            compiled = typing.cast(torch.nn.Module, torch.compile(self.network))
         self.denoiser.network = world.wrap(compiled)
         self._started = time.monotonic()
 

@@ -1,1 +1,1 @@
-"""One file per optimiser: `name(parameters, *, lr, ...) -> torch.optim.Optimizer`; parameters are (name, tensor) pairs."""
+"""One file per optimiser: `name(parameters, *, lr, ...) -> torch.optim.Optimizer`, from (name, tensor) pairs."""

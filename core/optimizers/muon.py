@@ -39,28 +39,28 @@ class _Muon(torch.optim.Optimizer):
                 if p.grad is not None:
                     if group["weight_decay"]:
                         p.mul_(1 - group["lr"] * group["weight_decay"])
-                    update(p, self.state[p], group)
+                    update(p, p.grad, self.state[p], group)
 
     @staticmethod
-    def _matrix_step(p: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def _matrix_step(p: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         if not state:
             state["momentum"] = torch.zeros_like(p)
-        momentum = state["momentum"].lerp_(p.grad, 1 - group["momentum"])
-        nesterov = torch.lerp(p.grad, momentum, group["momentum"]).flatten(1)
+        momentum = state["momentum"].lerp_(grad, 1 - group["momentum"])
+        nesterov = torch.lerp(grad, momentum, group["momentum"]).flatten(1)
         update = orthogonalise(nesterov)
         rows, columns = update.shape
-        # An orthogonal (rows, columns) matrix has entries of rms 1/sqrt(max); 0.2 sqrt(max) gives the rms of Adam's steps.
+        # An orthogonal (rows, columns) matrix has entries of rms 1/sqrt(max); this brings them to the rms of Adam's.
         scale = 0.2 * max(rows, columns) ** 0.5
         p.add_(update.view_as(p), alpha=-group["lr"] * scale)
 
     @staticmethod
-    def _adamw_step(p: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def _adamw_step(p: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         if not state:
             state.update(step=0, mean=torch.zeros_like(p), square=torch.zeros_like(p))
         state["step"] += 1
         beta1, beta2 = group["betas"]
-        mean = state["mean"].lerp_(p.grad, 1 - beta1)
-        square = state["square"].lerp_(p.grad.square(), 1 - beta2)
+        mean = state["mean"].lerp_(grad, 1 - beta1)
+        square = state["square"].lerp_(grad.square(), 1 - beta2)
         denominator = (square / (1 - beta2 ** state["step"])).sqrt_().add_(group["eps"])
         p.addcdiv_(mean, denominator, value=-group["lr"] / (1 - beta1 ** state["step"]))
 

@@ -1,7 +1,7 @@
 """Several processes under torchrun, or one without it: the same calls either way.
 
-    with processes(device) as world:
-        network = world.wrap(network)
+with processes(device) as world:
+    network = world.wrap(network)
 """
 
 import os

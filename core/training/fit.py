@@ -56,8 +56,10 @@ def fit(
     """Train without end; yields after each optimiser step. `learning_rate(step)` is asked before step `step` (from 0).
 
     `network` is the bare module whose parameters are trained and averaged; `denoiser.network` may wrap it (compiled,
-    distributed). `accumulate` splits each batch into that many passes with the same gradient as one. Raises `NonFiniteLoss` one step late on purpose: the check of step k runs while step k + 1 is
-    queued, so that a GPU never waits for it. A consumer that saves weights therefore checks with `check_finite` first.
+    distributed). `accumulate` splits each batch into that many passes with the same gradient as one.
+
+    Raises `NonFiniteLoss` one step late on purpose: the check of step k runs while step k + 1 is queued, so that a GPU
+    never waits for it. A consumer that saves weights therefore calls `check_finite` first.
     """
     parameters = [p for p in network.parameters() if p.requires_grad]
     previous: Metrics | None = None

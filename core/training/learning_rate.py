@@ -3,9 +3,7 @@
 from collections.abc import Callable
 
 
-def learning_rate(
-    step: int, progress: float, *, base: float, warmup: int, decay: Callable[[float], float]
-) -> float:
+def learning_rate(step: int, progress: float, *, base: float, warmup: int, decay: Callable[[float], float]) -> float:
     """Rate for step `step` (from 0) when `progress` in [0, 1] of the budget of steps or minutes has been used."""
     ramp = min(1.0, (step + 1) / warmup) if warmup > 0 else 1.0
     return base * ramp * decay(progress)

@@ -16,9 +16,9 @@ from core.training.seeds import generator_of, seed_of
 
 
 class Draw(NamedTuple):
-    """One example to read: its index in the source, and the seed of what is random in reading it (a crop, say)."""
+    """One example to read: its number in the source, and the seed of what is random in reading it (a crop, say)."""
 
-    index: int
+    item: int
     seed: int
 
 

@@ -1,4 +1,4 @@
-"""Seeds as a function of what they are for: `seed_of(seed, step, rank)`, never of how often a generator was used before.
+"""Seeds as a function of what they are for, `seed_of(seed, step, rank)`, never of how often a generator was used.
 
 This is what lets a training be cut anywhere and continue bit for bit, and a sample depend on its own number alone.
 """

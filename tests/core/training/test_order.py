@@ -17,7 +17,7 @@ def test_a_later_start_continues_the_same_stream():
 
 
 def test_every_epoch_visits_each_item_once_in_a_new_order():
-    flat = [draw.index for batch in take(15) for draw in batch]
+    flat = [draw.item for batch in take(15) for draw in batch]
     epochs = [flat[i : i + 10] for i in range(0, 60, 10)]
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 6
