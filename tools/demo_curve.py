@@ -45,7 +45,7 @@ def curve(points: Sequence[tuple[int, float]]) -> str:
 def ticks(low: float, high: float) -> list[float]:
     """Round numbers in [low, high]: 1, 2 and 5 times powers of ten, only the powers where that would be too many."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for digits in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 7, 8)):
+    for digits in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 6)):
         found = [float(f"{digit}e{decade}") for decade in decades for digit in digits]
         found = [tick for tick in found if low <= tick <= high]
         if len(found) >= 3:

@@ -11,7 +11,7 @@ from modalities.writing import write_bytes
 
 @dataclass(frozen=True)
 class SampleFact:
-    """One sample: its file, the class asked for, what the check saw and by which numbers, and its picture if any."""
+    """One sample: its file, the class asked for, what the check saw, by which numbers; a sound may have a picture."""
 
     file: str
     asked: str

@@ -72,11 +72,14 @@ def pictures(part: Facts) -> str:
 
 
 def sounds(part: Facts) -> str:
+    shown = [sample for sample in part.samples if sample.picture]
+    left = len(part.samples) - len(shown)
+    rest = f'<p class="quiet">{left} more are in {part.modality}/.</p>' if left else ""
     return '<div class="sounds">' + "".join(
         f'<figure>{picture(sample.picture, "waveform and spectrogram")}'
         f'<audio controls preload="none" src="{escape(sample.file)}"></audio>{caption(sample)}</figure>'
-        for sample in part.samples
-    ) + "</div>"  # fmt: skip
+        for sample in shown
+    ) + f"</div>{rest}"  # fmt: skip
 
 
 def clips(part: Facts) -> str:

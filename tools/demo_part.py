@@ -11,7 +11,6 @@ import resource
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 if __name__ == "__main__" and not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # run as a script: the parts lie beside this folder
@@ -23,8 +22,8 @@ from modalities.data.batch import Batch
 from modalities.modality import Modality
 from tools import build, checkpoint, demo_facts, demo_strips, messages, run_folder, sample, train
 from tools import recipe as recipes
-from tools.demo_facts import Facts, SampleFact
-from tools.demo_files import audio, check
+from tools.demo_facts import Facts
+from tools.demo_show import fact, show
 from tools.sampling import plan, states
 from tools.schema import Recipe
 
@@ -67,8 +66,8 @@ def measured(modality: str, out: Path, sampling_seconds: float, commands: list[s
     processes(recipe, media, newest, folder)
     with (folder / "manifest.jsonl").open() as file:
         lines = [json.loads(line) for line in file]
-    samples = [fact(modality, media, out, folder, line) for line in lines]
-    samples.sort(key=lambda sample: (recipe.data.classes.index(sample.asked), sample.file))
+    lines.sort(key=lambda line: (line["label"], line["file"]))  # class by class
+    samples, sheet = show(media, out, [fact(media, out, folder / line["file"], line["class"]) for line in lines])
     log = run_folder.read_log(run)
     tensors = checkpoint.weights(newest, "ema")
     counters, _ = checkpoint.training_state(newest)
@@ -81,11 +80,11 @@ def measured(modality: str, out: Path, sampling_seconds: float, commands: list[s
         training_seconds=counters.seconds,
         sampling_seconds=sampling_seconds,
         peak_mib=(own + children) / 1024,
-        sampler=f"{recipe.sampler.name}, {recipe.sampler.steps} steps, guidance {recipe.guidance.scale:g}",
+        sampler=f"{recipe.sampler.name} {recipe.sampler.steps}, guidance {recipe.guidance.scale:g}",
         commands=commands,
         losses=[(line["step"], line["loss"]) for line in log],
         samples=samples,
-        sheet=f"{modality}/{'sheet.mp4' if media.suffix == '.mp4' else 'sheet.png'}",
+        sheet=sheet,
         forward=f"{modality}/forward.png",
         reverse=f"{modality}/reverse.png",
     )
@@ -103,19 +102,6 @@ def processes(recipe: Recipe, media: Modality, newest: Path, folder: Path) -> No
     demo_strips.forward(media, denoiser.schedule, sigma_data, x0, recipe.seed, folder / "forward.png")
     way = list(states(recipe, denoiser, media.event_shape, plan(recipe)[:1]))
     demo_strips.reverse(media, denoiser.schedule, sigma_data, way, folder / "reverse.png")
-
-
-def fact(modality: str, media: Modality, out: Path, folder: Path, line: dict[str, Any]) -> SampleFact:
-    """Check one file of the manifest; a sound gets a picture too."""
-    path = folder / line["file"]
-    seen = check(modality, path)
-    picture = ""
-    if modality == "audio":
-        drawn = path.with_suffix(".png")
-        wave, _ = audio(path)
-        media.sheet((wave * 32768).to(torch.int16)[None, None], drawn)
-        picture = str(drawn.relative_to(out))
-    return SampleFact(str(path.relative_to(out)), line["class"], seen.what, seen.note, picture)
 
 
 def described(media: Modality) -> str:

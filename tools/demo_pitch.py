@@ -68,11 +68,11 @@ def waveform_of(wave: Tensor, sample_rate: int) -> Seen:
     level = cents - slope * at if abs(rise) > 300 else cents
     stray = float((level - level.median()).abs().median())
     clear, hertz = float(clarity[sounding].median()), float(pitch[sounding].median())
-    note = f"{hertz:.0f} Hz ± {stray:.0f} cents, clarity {clear:.2f}"
+    note = f"{hertz:.0f} Hz ± {stray:.0f} cents"
     if clear < CLEAR or stray > STEADY:
-        return Seen(UNCLEAR, note)
+        return Seen(UNCLEAR, f"{note}, clarity {clear:.2f}")
     if rise > 700:
-        return Seen("chirp", f"rises {rise / 1200:.1f} octaves ± {stray:.0f} cents, clarity {clear:.2f}")
+        return Seen("chirp", f"rises {rise / 1200:.1f} octaves ± {stray:.0f} cents")
     if abs(rise) > 300:
         return Seen(UNCLEAR, note)
     early, late = (_harmonics(wave, sample_rate, hertz, *span) for span in ((0.02, 0.2), (0.4, 0.65)))

@@ -12,15 +12,18 @@ from modalities.video.writer import write
 from modalities.writing import write_bytes
 
 
-def sheet(media: Tensor, path: Path, captions: Sequence[str] = (), *, fps: float) -> None:
-    """uint8 (n, T, H, W, C) -> one .mp4 in which all clips play in step, each about 128 pixels wide."""
-    frames = [_frame(media[:, t], captions) for t in range(media.shape[1])]
-    write(torch.stack(frames), path, fps)
+def sheet(media: Tensor, path: Path, captions: Sequence[str] = (), *, fps: float, columns: int = 0) -> None:
+    """uint8 (n, T, H, W, C) -> one .mp4 in which all clips play in step, each about 128 pixels wide.
+
+    columns: clips per row; 0 makes the grid about square.
+    """
+    columns = columns or columns_for(len(media))
+    write(torch.stack([_frame(media[:, t], captions, columns) for t in range(media.shape[1])]), path, fps)
 
 
-def _frame(media: Tensor, captions: Sequence[str]) -> Tensor:
+def _frame(media: Tensor, captions: Sequence[str], columns: int) -> Tensor:
     """One moment of all clips, uint8 (n, H, W, C) -> (H', W', 3)."""
-    picture = grid(media.movedim(-1, 1), captions, columns=columns_for(len(media)), background=DARK).convert("RGB")
+    picture = grid(media.movedim(-1, 1), captions, columns=columns, background=DARK).convert("RGB")
     flat = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
     return flat.view(picture.height, picture.width, 3)
 

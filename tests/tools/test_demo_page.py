@@ -13,9 +13,9 @@ from modalities.data.batch import Batch
 from modalities.modality import load
 from tools import demo, demo_facts, demo_strips
 from tools.demo_curve import curve, running_mean, ticks
-from tools.demo_facts import Facts, SampleFact
-from tools.demo_files import check
+from tools.demo_facts import Facts
 from tools.demo_page import duration, page
+from tools.demo_show import fact, show
 
 COUNT = 8
 
@@ -29,16 +29,11 @@ def stand_in(name: str, out: Path) -> Facts:
     for i, example in enumerate(examples):
         path = folder / f"{i:06d}{media.suffix}"
         media.write(example.media, path)
-        asked = source.classes[(example.label + (i == COUNT - 1)) % len(source.classes)]
-        seen = check(name, path)
-        picture = ""
-        if name == "audio":
-            picture = f"{name}/{i:06d}.png"
-            media.sheet(example.media[None], out / picture)
-        samples.append(SampleFact(f"{name}/{path.name}", asked, seen.what, seen.note, picture))
+        samples.append(fact(media, out, path, source.classes[(example.label + (i == COUNT - 1)) % len(source.classes)]))
+    samples, sheet = show(media, out, sorted(samples, key=lambda sample: source.classes.index(sample.asked)))
     stored = media.prepare(Batch.of(examples), None)
-    sheet = f"sheet{'.mp4' if name == 'video' else '.png'}"
-    media.sheet(stored, folder / sheet, [source.classes[example.label] for example in examples])
+    if not (out / sheet).exists():
+        media.sheet(stored, out / sheet, [source.classes[example.label] for example in examples])
     x0, schedule = media.encode(stored)[0], cosine()
     demo_strips.forward(media, schedule, 0.5, x0, 0, folder / "forward.png")
     times = torch.linspace(1, 0, 11, dtype=torch.float64)
@@ -54,11 +49,11 @@ def stand_in(name: str, out: Path) -> Facts:
         training_seconds=97.3,
         sampling_seconds=8.25,
         peak_mib=1234.5,
-        sampler="heun, 18 steps, guidance 1.5",
+        sampler="heun 18, guidance 1.5",
         commands=[f"python tools/train.py recipe=demo_{name}", "python tools/sample.py run=<run>"],
         losses=losses,
         samples=samples,
-        sheet=f"{name}/{sheet}",
+        sheet=sheet,
         forward=f"{name}/forward.png",
         reverse=f"{name}/reverse.png",
     )
@@ -133,7 +128,7 @@ def test_curves_are_drawn_where_there_is_something_to_draw() -> None:
     assert curve([(1, 0.5), (2, 0.5)]).count("polyline") == 2  # a flat line has a scale all the same
     assert curve([(1, 1.0), (10, 0.1), (100, 0.01)]).count("polyline") == 2
     assert ticks(0.011, 2.0) == pytest.approx([0.03, 0.1, 0.3, 1.0])
-    assert ticks(0.2, 0.6) == pytest.approx([0.2, 0.3, 0.4, 0.5, 0.6])
+    assert ticks(0.2, 0.6) == pytest.approx([0.2, 0.3, 0.4, 0.6])
     assert running_mean([3.0] * 50) == pytest.approx([3.0] * 50)
 
 
