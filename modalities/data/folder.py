@@ -42,7 +42,7 @@ class Folder:
         label_of = {}
         for name in (name for part in parts.values() for name in part):
             folders = name.split("/")[:-1]
-            label_of[name] = table.label(name) or (folders[-1] if len(folders) > depth else "")
+            label_of[name] = table.label(name) if table.labels else "".join(folders[depth:][-1:])
         found = {label for label in label_of.values() if label}
         self.classes: tuple[str, ...] = tuple(sorted(found, key=natural)) if len(found) > 1 else ()
         number = {name: i for i, name in enumerate(self.classes)}

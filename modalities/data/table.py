@@ -3,7 +3,8 @@
     file_name,label,caption
     clips/7/00000.mp4,7,a seven moving left
 
-The layout of Hugging Face's image folders: `file_name` is relative to the table. A label wins over the folder's name.
+The layout of Hugging Face's image folders: `file_name` is relative to the table. Where a table has labels,
+folders are no classes.
 """
 
 import csv

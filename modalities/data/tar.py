@@ -149,7 +149,7 @@ def _members(path: Path) -> Iterator[tuple[str, Place]]:
                     yield member.name, Place(member.offset_data, member.size)
                 tar.members = []  # type: ignore[attr-defined]  # it keeps every header it has seen, half a kilobyte each
     except tarfile.TarError as error:
-        raise ValueError(f"{path} is not a readable, uncompressed tar file: {error}") from error
+        raise ValueError(f"{path} is not a whole, uncompressed tar file: {error}") from error
 
 
 def members(path: Path) -> list[str]:
