@@ -10,6 +10,7 @@
 import sys
 from collections.abc import Sequence
 
+import configs
 from tools import messages, nearest
 
 COMMANDS = ("train", "sample", "recipes")
@@ -44,9 +45,7 @@ trifuse recipes NAME      prints one, as a start for a file of your own: trifuse
 
 def recipes(argv: list[str]) -> int:
     """List the ready-made recipes, or print one."""
-    from tools import recipe
-
-    files = {name: (recipe.CONFIGS / "recipe" / f"{name}.yaml").read_text() for name in recipe.names()}
+    files = {name: path.read_text() for name, path in configs.recipes().items()}
     if argv:
         if argv[0] not in files:
             raise nearest.unknown("recipe", argv[0], files)

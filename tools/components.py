@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import importlib
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -29,6 +29,8 @@ MEASURED = ("media.scale",)
 def check(tree: Tree) -> Tree:
     """The recipe's tree with every component's options in that component's types. Raises ValueError in one line."""
     tree = _walk(tree, Recipe, "")
+    if tree.get("modality") not in modality.names():
+        raise nearest.unknown("modality", tree.get("modality"), modality.names())
     for group in GIVEN:
         where, known = f"{group}.", _options(tree, group)
         open_ = {k for k, v in tree[group].items() if v is None and where + k in MEASURED and k in known}
@@ -78,19 +80,22 @@ def _component(where: str, package: str, name: str | None, given: Options, own: 
         owners = [n for n in known if option in discover.options_of(discover.resolve(package, n))]
         if option not in takes and owners:
             raise ValueError(f"unknown key {where}.{option}: {name} has no such option, {' and '.join(owners)} has")
-    typed = _typed(f"{where}.", {n: p.annotation for n, p in takes.items()}, given, name)
+    typed = _typed(f"{where}.", {n: p.annotation for n, p in takes.items()}, given, name, own)
     missing = [n for n, p in takes.items() if p.default is p.empty and n not in typed]
     if missing:
         raise ValueError(f"{where}.{missing[0]} is missing: {name} has no default for it")
     return typed
 
 
-def _typed(where: str, known: Mapping[str, Any], given: Options, owner: str) -> Options:
-    """`given` in the types `known`. Raises ValueError for a name or a type that the owner does not take."""
+def _typed(where: str, known: Mapping[str, Any], given: Options, owner: str, also: Sequence[str] = ()) -> Options:
+    """`given` in the types `known`. Raises ValueError for a name or a type that the owner does not take.
+
+    `also` are keys of the same group that are not the owner's: a misspelt one ends up among its options.
+    """
     result: Options = {}
     for name, value in given.items():
         if name not in known:
-            guess = nearest.hint(where + name, [where + k for k in known])
+            guess = nearest.hint(where + name, [where + k for k in (*known, *also)])
             takes = f"; {owner} takes {', '.join(known)}" if known else f"; {owner} takes no options"
             raise ValueError(f"unknown key {where}{name}{guess or takes}")
         try:

@@ -14,6 +14,8 @@ from tools.schema import Options, Recipe
 
 Tree = dict[str, Any]
 
+WHERE = "; `trifuse recipes NAME` and configs/defaults.yaml show the keys"
+
 
 def fields(kind: type) -> Iterator[tuple[dataclasses.Field, Any]]:
     """Fields of a schema class with their type hints."""
@@ -56,7 +58,8 @@ def checked(tree: Any, kind: type = Recipe, prefix: str = "", also: Sequence[str
         if name in known:
             result[name] = _value(value, *known[name], prefix, also)
         elif owner is None:
-            raise ValueError(f"unknown key {prefix}{name}{nearest.hint(f'{prefix}{name}', [*keys(), *also])}")
+            guess = nearest.hint(f"{prefix}{name}", [*keys(), *also])
+            raise ValueError(f"unknown key {prefix}{name}{guess or WHERE}")
         elif name == "options":
             result.setdefault("options", {}).update(value or {})
         else:

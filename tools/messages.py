@@ -39,7 +39,7 @@ def explanation(error: BaseException) -> str | None:
     """One line for an error that a user can mend, None for one that only we can."""
     if _disk_full(error):
         place = getattr(error, "filename", None)
-        return "no space left on the disk" + (f" for {place}" if place else "") + "; the last checkpoint is whole"
+        return "no space left on the disk" + (f" for {place}" if place else "")
     if isinstance(error, OSError):
         place = " and ".join(str(f) for f in (error.filename, error.filename2) if f)
         what = (error.strerror or str(error)).lower() if error.strerror else str(error)

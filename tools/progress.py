@@ -6,10 +6,9 @@
 Work ends on a count, on the clock, or on the first of the two; the bar shows the share of whichever is nearer its end.
 """
 
+import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Protocol, Self, SupportsFloat, TextIO
 
@@ -131,13 +130,6 @@ class Progress:
         return max(0.0, min(ends)) if ends else None
 
 
-@contextmanager
-def bar(total: int, unit: str, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
-    """Progress over `total` things; the function that it gives is told of each k that are done."""
-    with Progress(total, unit=unit.removesuffix("s"), quiet=quiet) as progress:
-        yield lambda k: progress.update(progress.step + k)
-
-
 def clock(seconds: float) -> str:
     """«0:07», «12:30», «3:05:00»."""
     minutes, s = divmod(round(seconds), 60)
@@ -148,4 +140,6 @@ def clock(seconds: float) -> str:
 def _tqdm() -> Any:
     from tqdm import tqdm
 
-    return tqdm(total=1000, dynamic_ncols=True, bar_format="{percentage:3.0f}%|{bar}| {postfix}", file=sys.stderr)
+    known = os.get_terminal_size(sys.stderr.fileno()).columns > 0  # where it is not, tqdm would draw nothing
+    width = {"dynamic_ncols": True} if known else {"ncols": 80, "nrows": 24}
+    return tqdm(total=1000, bar_format="{percentage:3.0f}%|{bar}| {postfix}", file=sys.stderr, **width)

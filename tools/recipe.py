@@ -15,12 +15,11 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+import configs
 from modalities.writing import write_bytes
 from tools import components, nearest, ranges
 from tools.layers import Tree, checked, flat, keys, merged, type_at, written
 from tools.schema import Recipe
-
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 SHORT = ("n", "label", "batch", "out", "weights")
 """Keys of `sample.` that sampling also takes without the prefix."""
@@ -32,27 +31,19 @@ MEASURED: Tree = {"data.classes": [], "media.scale": None, "denoiser.sigma_data"
 """Keys that the data fill in, with the value that leaves them open."""
 
 
-def names() -> list[str]:
-    """The ready-made recipes."""
-    return sorted(p.stem for p in (CONFIGS / "recipe").glob("*.yaml"))
-
-
-def modalities() -> list[str]:
-    return sorted(p.stem for p in (CONFIGS / "modality").glob("*.yaml"))
-
-
 def load(argv: Sequence[str]) -> Recipe:
     """The recipe of a training. Raises ValueError where the arguments or a file of theirs are wrong."""
     said = arguments(argv)
     chosen = _named(said.get("recipe"))
     wanted = str(said.get("modality") or chosen.get("modality") or "")
     if not wanted:
-        raise ValueError(f"say what to train: modality={'|'.join(modalities())}, or recipe=NAME ({', '.join(names())})")
-    if wanted not in modalities():
-        raise nearest.unknown("modality", wanted, modalities())
+        ready = ", ".join(configs.recipes())
+        raise ValueError(f"say what to train: modality={'|'.join(configs.modalities())}, or recipe=NAME ({ready})")
+    if wanted not in configs.modalities():
+        raise nearest.unknown("modality", wanted, configs.modalities())
     if chosen.get("modality", wanted) != wanted:
         raise ValueError(f"recipe={said['recipe']} is of modality {chosen['modality']}, the command says {wanted}")
-    tree = merged(_file(CONFIGS / "defaults.yaml"), _file(CONFIGS / "modality" / f"{wanted}.yaml"))
+    tree = merged(_file(configs.DEFAULTS), _file(configs.modalities()[wanted]))
     tree = merged(tree, chosen)
     tree = merged(tree, checked(said, also=_options_after(tree, said)))
     tree["modality"] = wanted
@@ -147,23 +138,26 @@ def _parsed(key: str, text: str) -> Any:
     try:
         return OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]), resolve=True)["value"]  # type: ignore[call-overload, index]
     except (yaml.YAMLError, OmegaConfBaseException) as error:
-        raise ValueError(f"argument {key}={text}: {_first_line(error)}") from None
+        raise ValueError(f"argument {key}={text}: {_first_line(error, place=False)}") from None
 
 
 def _named(name: Any) -> Tree:
     """The tree of `recipe=NAME` or `recipe=PATH.yaml`; empty where none was named."""
     if name is None:
         return {}
-    path = CONFIGS / "recipe" / f"{name}.yaml"
     if str(name).endswith((".yaml", ".yml")):
         path = Path(str(name)).expanduser()
         if not path.is_file():
             raise ValueError(f"recipe={name}: there is no such file")
-    elif name not in names():
-        raise nearest.unknown("recipe", name, names())
+    elif name not in configs.recipes():
+        raise nearest.unknown("recipe", name, configs.recipes())
+    else:
+        path = configs.recipes()[name]
     tree = _file(path)
-    if tree.get("modality", "") not in modalities():
-        raise ValueError(f"{path}: must say modality: {' or '.join(modalities())}, got {tree.get('modality')!r}")
+    if tree.get("modality", "") not in configs.modalities():
+        raise ValueError(
+            f"{path}: must say modality: {' or '.join(configs.modalities())}, got {tree.get('modality')!r}"
+        )
     return tree | {"recipe": str(name)}
 
 
@@ -184,11 +178,11 @@ def _yaml(path: Path) -> Tree:
     return {str(k): v for k, v in tree.items()}
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: Exception, *, place: bool = True) -> str:
     """A YAML error spreads over lines; its problem and its place are what a user needs."""
     problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
     if problem:
-        return f"{problem}, line {mark.line + 1}" if mark and mark.line else str(problem)
+        return f"{problem}, line {mark.line + 1}" if mark and place else str(problem)
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
