@@ -108,7 +108,7 @@ class Progress:
             print(line, file=self.out, flush=True)
         else:
             self.bar.n = self._share() * self.bar.total
-            self.bar.set_postfix_str(line, refresh=False)
+            self.bar.set_description_str(line, refresh=False)
             self.bar.refresh()
 
     def _elapsed(self) -> float:
@@ -142,4 +142,4 @@ def _tqdm() -> Any:
 
     known = os.get_terminal_size(sys.stderr.fileno()).columns > 0  # where it is not, tqdm would draw nothing
     width = {"dynamic_ncols": True} if known else {"ncols": 80, "nrows": 24}
-    return tqdm(total=1000, bar_format="{percentage:3.0f}%|{bar}| {postfix}", file=sys.stderr, **width)
+    return tqdm(total=1000, bar_format="{percentage:3.0f}%|{bar}| {desc}", file=sys.stderr, **width)

@@ -146,7 +146,7 @@ def test_a_bar_on_a_terminal(window: tuple[int, ...]) -> None:
     assert "half way" in text
     assert text.count("\r") > 3  # drawn over itself
     assert "100%|" in text
-    assert "step 50/50 · loss 1 · " in text
+    assert "| step 50/50 · loss 1 · " in text
 
 
 def test_plain_lines_in_a_pipe() -> None:
