@@ -27,13 +27,19 @@ SHORT = ("n", "label", "batch", "out", "weights")
 SAMPLING = ("run", "seed", "device", "precision", "compile", "channels_last", "sampler", "guidance", "sample")
 """What the command line of sampling may say; the rest is a matter of training and fixed by the run."""
 
-MEASURED: Tree = {"data.classes": [], "media.scale": None, "denoiser.sigma_data": None}
-"""Keys that the data fill in, with the value that leaves them open."""
+MAY_DIFFER = (
+    *("recipe", "run", "resume", "device", "compile", "channels_last", "data.workers", "train.steps", "train.minutes"),
+    *("checkpoint", "log", "sampler", "guidance", "sample"),
+)
+"""Keys and groups under which a run may be continued with other values: they do not change what is trained."""
 
 
 def load(argv: Sequence[str]) -> Recipe:
     """The recipe of a training. Raises ValueError where the arguments or a file of theirs are wrong."""
     said = arguments(argv)
+    run = Path(said.get("run") or "") / "recipe.yaml"
+    if run.is_file() and "recipe" not in said and "modality" not in said:  # a run says itself what it is
+        return _recipe(merged(_tree(read(run)), checked(said, also=_options_after(_tree(read(run)), said))))
     chosen = _named(said.get("recipe"))
     wanted = str(said.get("modality") or chosen.get("modality") or "")
     if not wanted:
@@ -84,10 +90,12 @@ def save(recipe: Recipe, path: Path) -> None:
 
 
 def difference(a: Recipe, b: Recipe) -> list[str]:
-    """Dotted keys in which two recipes differ; what one of them leaves for the data to fill in is no difference."""
+    """Dotted keys in which two recipes train something different. The same data by another path is no difference."""
     left, right = flat(_tree(a)), flat(_tree(b))
+    for side in (left, right):
+        side["data.path"] = side["data.path"] and str(Path(side["data.path"]).resolve())
     apart = [k for k in {**left, **right} if left.get(k) != right.get(k)]
-    return [k for k in apart if not (k in MEASURED and MEASURED[k] in (left.get(k), right.get(k)))]
+    return [k for k in apart if not any(k == m or k.startswith(f"{m}.") for m in MAY_DIFFER)]
 
 
 def value(recipe: Recipe, key: str) -> Any:

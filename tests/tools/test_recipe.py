@@ -251,16 +251,25 @@ def test_mistakes_in_sampling(word: str, line: str) -> None:
     assert str(caught.value).startswith(line)
 
 
-def test_difference_names_the_keys_but_not_what_was_measured() -> None:
-    a = recipes.load(["modality=audio"])
-    b = recipes.load(["modality=audio", "network.width=96", "denoiser.sigma_data=0.4", "media.scale=2.5", "run=x"])
-    assert recipes.difference(a, b) == ["run", "network.width"]
-    assert recipes.value(b, "network.width") == 96
-    c = recipes.load(["modality=audio", "denoiser.sigma_data=0.5", "media.scale=2.5"])
-    assert recipes.difference(b, c) == ["run", "network.width", "denoiser.sigma_data"]
+def test_difference_names_the_keys_that_change_what_is_trained() -> None:
+    a = recipes.load(["modality=audio", "data.path=set"])
+    other = ["modality=audio", "network.width=96", "optimizer.beta1=0.5", "loss.density=log_normal", "data.path=set"]
+    b = recipes.load(other)
+    assert recipes.difference(a, b) == ["network.width", "loss.density.name", "optimizer.beta1"]
     assert recipes.difference(a, a) == []
-    other = recipes.load(["modality=audio", "sampler=ddim", "sampler.eta=1"])
-    assert recipes.difference(a, other) == ["sampler.name", "sampler.eta"]
+    assert (recipes.value(a, "network.width"), recipes.value(b, "network.width")) == (64, 96)
+    later = [
+        "run=x",
+        "train.steps=9",
+        "sampler=ddim",
+        "sampler.eta=1",
+        "sample.n=3",
+        "checkpoint.every=5",
+        "log.every=1",
+    ]
+    assert recipes.difference(a, recipes.load(["modality=audio", "data.path=set", "data.workers=3", *later])) == []
+    assert recipes.difference(a, recipes.load(["modality=audio", f"data.path={Path('set').resolve()}"])) == []
+    assert recipes.difference(a, recipes.load(["modality=audio"])) == ["data.path"]
 
 
 def test_every_key_of_the_files_is_explained() -> None:
