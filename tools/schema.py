@@ -31,7 +31,7 @@ def options_of(package: str) -> Any:
 @dataclass(kw_only=True)
 class Data:
     path: str | None
-    split: str
+    split: str = key(one_of="train val test")
     classes: list[str]
     class_conditional: bool
     workers: int | None = key(at_least=0)
