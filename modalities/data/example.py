@@ -43,7 +43,7 @@ class Source(Protocol):
         ...
 
 
-class BadFile(ValueError):  # noqa: N818  # the name says what it is about, as KeyError does
+class BadFile(ValueError):
     """One file cannot be used; the message says why, in one line, without the file's name."""
 
 
