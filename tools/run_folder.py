@@ -19,6 +19,23 @@ from tools import checkpoint
 from tools import recipe as recipes
 from tools.schema import Recipe
 
+MAY_CHANGE = (
+    "run",
+    "resume",
+    "device",
+    "compile",
+    "channels_last",
+    "data.workers",
+    "train.steps",
+    "train.minutes",
+    "checkpoint.",
+    "log.",
+    "sampler.",
+    "guidance.",
+    "sample.",
+)
+"""Keys, or groups of keys, that may differ when a run is continued: they do not change what its weights are."""
+
 
 def claim(recipe: Recipe) -> tuple[Recipe | None, Path | None]:
     """The recipe and the newest checkpoint of the run that `recipe` continues; None for what is not there.
@@ -47,7 +64,7 @@ def claim(recipe: Recipe) -> tuple[Recipe | None, Path | None]:
 def check_same(recipe: Recipe, stored: Recipe, run: Path) -> None:
     """Raise ValueError unless `recipe` trains what `stored` trained; what it leaves to be measured may stay open."""
     recipe = continued(recipe, stored)
-    differs = recipes.difference(stored, recipe)
+    differs = [key for key in recipes.difference(stored, recipe) if not key.startswith(MAY_CHANGE)]
     if differs:
         key, more = differs[0], f" (and {len(differs) - 1} more differ)" if len(differs) > 1 else ""
         was, says = recipes.value(stored, key), recipes.value(recipe, key)
@@ -57,7 +74,7 @@ def check_same(recipe: Recipe, stored: Recipe, run: Path) -> None:
 def continued(recipe: Recipe, stored: Recipe) -> Recipe:
     """`recipe` with what it leaves open taken from the run that it continues (see `tools.measure`)."""
     precision = stored.precision if recipe.precision == "auto" else recipe.precision
-    scale = {"scale": stored.media["scale"]} if "scale" in recipe.media and recipe.media["scale"] is None else {}
+    scale = {"scale": stored.media.get("scale")} if recipe.media.get("scale", 1.0) is None else {}
     sigma_data = recipe.denoiser.sigma_data or stored.denoiser.sigma_data
     conditional = recipe.data.class_conditional and stored.data.class_conditional
     return dataclasses.replace(

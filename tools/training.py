@@ -77,6 +77,7 @@ class Training:
             seed=recipe.seed,
             start=self.counters.step,
             rank=self.world.rank,
+            ranks=self.world.size,
             accumulate=recipe.train.accumulate,
             clip_norm=recipe.optimizer.clip_norm,
             autocast=autocast(recipe, self.world.device),

@@ -3,7 +3,7 @@
     for metrics in fit(denoiser, network, batches, objective, optimizer, ...):
         if metrics.step == 1000: break
 
-Step k draws its randomness from `(seed, k, rank)`, so a loop that starts at step k with the state that step k left
+Step k draws its randomness from `(seed, k)`, so a loop that starts at step k with the state that step k left
 continues exactly as if it had never stopped.
 """
 
@@ -49,6 +49,7 @@ def fit(
     seed: int,
     start: int = 0,
     rank: int = 0,
+    ranks: int = 1,
     accumulate: int = 1,
     clip_norm: float = 1.0,
     autocast: Callable[[], AbstractContextManager] = nullcontext,
@@ -67,9 +68,10 @@ def fit(
         rate = learning_rate(step)
         for group in optimizer.param_groups:
             group["lr"] = rate * group.get("lr_scale", 1.0)
-        generator = generator_of(seed, step, rank, device=x0.device)
+        generator = generator_of(seed, step, device=x0.device)
         optimizer.zero_grad(set_to_none=True)
-        loss = _backward(denoiser, x0, cond, objective, generator, accumulate, autocast)
+        t, eps, cond = objective.draw(denoiser.schedule, x0, cond, generator, rank=rank, ranks=ranks)
+        loss = _backward(denoiser, objective, (x0, t, eps), cond, accumulate, autocast)
         grad_norm = clip_grad_norm_(parameters, clip_norm if clip_norm > 0 else float("inf"))
         if previous is not None:
             check_finite(previous)
@@ -90,26 +92,25 @@ def check_finite(metrics: Metrics) -> None:
 
 def _backward(
     denoiser: Denoiser,
-    x0: Tensor,
-    cond: Condition,
     objective: Objective,
-    generator: torch.Generator,
+    tensors: tuple[Tensor, Tensor, Tensor],
+    cond: Condition,
     accumulate: int,
     autocast: Callable[[], AbstractContextManager],
 ) -> Tensor:
-    """Gradients of the mean loss of the batch, in `accumulate` passes; returns that mean, detached.
+    """Gradients of the mean loss of a batch (x0, t, eps), in `accumulate` passes; returns that mean, detached.
 
-    Times and noise are drawn for the whole batch at once, so the split changes rounding only.
+    Times and noise are drawn before the split, which therefore changes rounding only.
     """
-    if accumulate < 1 or len(x0) % accumulate:
-        raise ValueError(f"train.accumulate={accumulate} must divide the batch of {len(x0)} examples per process")
-    t, eps, cond = objective.draw(denoiser.schedule, x0, cond, generator)
-    total = torch.zeros((), device=x0.device)
-    for part in torch.arange(len(x0), device=x0.device).chunk(accumulate):
-        some = None if cond is None else {name: value[part] for name, value in cond.items()}
+    size, device = len(tensors[0]), tensors[0].device
+    if accumulate < 1 or size % accumulate:
+        raise ValueError(f"train.accumulate={accumulate} must divide the batch of {size} examples per process")
+    total = torch.zeros((), device=device)
+    for rows in torch.arange(size, device=device).chunk(accumulate):
+        some = None if cond is None else {name: value[rows] for name, value in cond.items()}
         with autocast():
-            losses = objective(denoiser, x0[part], t[part], eps[part], some)
-        loss = losses.sum() / len(x0)
+            losses = objective(denoiser, *(tensor[rows] for tensor in tensors), some)
+        loss = losses.sum() / size
         loss.backward()
         total += loss.detach()
     return total

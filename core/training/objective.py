@@ -30,13 +30,25 @@ class Objective:
     label_dropout: float = 0.1
 
     def draw(
-        self, schedule: Schedule, x0: Tensor, cond: Condition, generator: torch.Generator
+        self,
+        schedule: Schedule,
+        x0: Tensor,
+        cond: Condition,
+        generator: torch.Generator,
+        *,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> tuple[Tensor, Tensor, Condition]:
-        """Times (B,), noise (B, *event) and the condition with some labels dropped: all that is random in a step."""
-        t = self.density(stratified(len(x0), generator, x0.device), schedule)
-        eps = torch.randn(x0.shape, generator=generator, device=x0.device, dtype=x0.dtype)
+        """Times (B,), noise (B, *event) and the condition with some labels dropped: all that is random in a step.
+
+        Process r of R holds rows r, r + R, ... of the global batch. Everyone draws for the whole of it and keeps its
+        rows: so R processes train on the numbers that one would have drawn, and times are stratified over all of them.
+        """
+        n, device, mine = len(x0) * ranks, x0.device, slice(rank, None, ranks)
+        t = self.density(stratified(n, generator, device)[mine], schedule)
+        eps = torch.randn((n, *x0.shape[1:]), generator=generator, device=device, dtype=x0.dtype)[mine]
         if cond is not None and self.label_dropout > 0:
-            drop = torch.rand(len(x0), generator=generator, device=x0.device) < self.label_dropout
+            drop = (torch.rand(n, generator=generator, device=device) < self.label_dropout)[mine]
             cond = {**cond, "label": cond["label"].masked_fill(drop, NO_LABEL)}
         return t, eps, cond
 
