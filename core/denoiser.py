@@ -38,8 +38,9 @@ class Denoiser(nn.Module):
         if not _determines_x0(prediction, schedule):
             fit = [n for n in names("core.predictions") if _determines_x0(build("core.predictions", n), schedule)]
             name = getattr(prediction, "__name__", repr(prediction))
+            alpha = float(schedule.alpha(torch.tensor(schedule.t_max, dtype=torch.float64)))
             raise ValueError(
-                f"prediction {name} does not determine x0 at the noisy end of {schedule}, where alpha is 0; "
+                f"prediction {name} does not determine x0 at the noisy end of {schedule}, where alpha is {alpha:.2g}; "
                 f"choose one of {', '.join(fit)}, or a lower t_max"
             )
         self.network = network

@@ -1,0 +1,156 @@
+"""The loop's surroundings: the start, each example's own noise, other paths, dtypes, the end."""
+
+import math
+
+import pytest
+import torch
+
+from core.discover import build, names
+from core.grids.karras import karras
+from core.samplers.ddim import ddim
+from core.samplers.dpmpp_2m import dpmpp_2m
+from core.samplers.euler import euler
+from core.sampling import along, last, per_example, prior
+from core.schedules.cosine import Cosine
+from core.schedules.edm import EDM
+from core.schedules.linear import Linear
+from core.schedules.rectified import Rectified
+
+SAMPLERS = [(n, {}) for n in names("core.samplers")]
+SAMPLERS += [("ddpm", {"variance": 1.0}), ("ddim", {"eta": 1.0}), ("heun", {"s_churn": 4.0})]
+schedules = pytest.mark.parametrize("schedule", [build("core.schedules", n) for n in names("core.schedules")], ids=str)
+samplers = pytest.mark.parametrize(("name", "options"), SAMPLERS, ids=str)
+
+
+@samplers
+@schedules
+def test_yields_one_state_per_step_at_the_times_of_the_grid(schedule, name, options, two_modes):
+    times, x = karras(schedule, 5), torch.ones(3)
+    states = list(build("core.samplers", name, options)(two_modes.denoise(schedule), schedule, x, times))
+    assert torch.equal(torch.stack([t for t, _ in states]), times[1:])
+    assert all(y.shape == x.shape and y.isfinite().all() for _, y in states)
+
+
+@samplers
+@schedules
+def test_calls_the_denoiser_with_scalar_times_above_zero(schedule, name, options):
+    seen = []
+
+    def denoise(x, t):
+        seen.append(t)
+        return x / 2
+
+    last(build("core.samplers", name, options)(denoise, schedule, torch.ones(2), karras(schedule, 4)))
+    assert all(t.shape == () and t.dtype == torch.float64 and schedule.sigma(t) > 0 for t in seen)
+    assert len(seen) == (7 if name == "heun" else 4)
+
+
+@samplers
+@schedules
+def test_one_step_onto_clean_data_is_the_denoised_signal(schedule, name, options):
+    """Whatever the sampler, a step from t to sigma = 0 has only x0_hat to go to."""
+    t = torch.tensor([0.4, 0.0]) * schedule.t_max
+    sampler = build("core.samplers", name, options)
+    final = last(sampler(lambda x, t: torch.full_like(x, 0.7), schedule, torch.ones(3), t))
+    assert torch.allclose(final, torch.full((3,), 0.7), rtol=1e-12)
+
+
+@samplers
+@schedules
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_x_keeps_its_dtype_and_coefficients_do_not(schedule, name, options, dtype):
+    """The float64 result within the rounding of x, which each of eight steps may repeat: coefficients rounded to
+    bfloat16 would miss sigma = 0.002 and the ends of the grid altogether."""
+
+    def run(dtype):
+        g = torch.Generator().manual_seed(0)
+        noise = lambda x: torch.randn(x.shape, generator=g).to(x)  # noqa: E731
+        x = prior(schedule, torch.linspace(-1, 1, 64).to(dtype))
+        sampler = build("core.samplers", name, options)
+        return last(sampler(lambda x, t: (x * 0).add(0.5), schedule, x, karras(schedule, 8), randn_like=noise))
+
+    got, exact = run(dtype), run(torch.float64)
+    assert got.dtype == dtype
+    assert ((got - exact).abs() <= 8 * torch.finfo(dtype).eps).all()
+
+
+def test_prior_is_sigma_at_the_noisy_end(generator):
+    noise = torch.randn(2, 3, generator=generator)
+    assert torch.equal(prior(EDM(), noise), 80 * noise)
+    assert torch.equal(prior(Rectified(), noise), noise)
+    assert torch.equal(prior(EDM(), noise, 5.0), 5 * noise)
+    assert torch.allclose(prior(Linear(), noise), noise, rtol=1e-4)
+    assert prior(EDM(), noise.bfloat16(), torch.tensor(5.0)).dtype == torch.bfloat16
+
+
+@samplers
+def test_an_example_does_not_depend_on_its_batch(name, options):
+    """Its own generator, and elementwise arithmetic (a vectorised exp rounds differently at the end of a batch)."""
+    sampler, times = build("core.samplers", name, options), karras(Rectified(), 6)
+
+    def sample(seeds):
+        noise = per_example([torch.Generator().manual_seed(s) for s in seeds])
+        x = prior(Rectified(), noise(torch.empty(len(seeds), 2, 3)))
+        return last(sampler(lambda x, t: x / 2, Rectified(), x, times, randn_like=noise))
+
+    together = sample([11, 12, 13, 14])
+    assert torch.equal(sample([13])[0], together[2])
+    assert torch.equal(sample([14, 11]), together[[3, 0]])
+    assert not torch.equal(together[0], together[1])
+
+
+def test_per_example_noise_is_standard_normal_in_the_dtype_of_x():
+    noise = per_example([torch.Generator().manual_seed(s) for s in range(4)])
+    z = noise(torch.empty(4, 10_000))
+    assert z.mean(1).tolist() == pytest.approx([0] * 4, abs=5 / 100)
+    assert z.var(1).tolist() == pytest.approx([1] * 4, abs=5 * math.sqrt(2) / 100)
+    low, high = (
+        per_example([torch.Generator().manual_seed(0)])(torch.empty(1, 9, dtype=d))
+        for d in (torch.bfloat16, torch.float32)
+    )
+    assert torch.equal(low, high.bfloat16())
+
+
+def test_per_example_noise_needs_one_generator_per_example():
+    with pytest.raises(ValueError, match="2 generators for a batch of 3: give one per example"):
+        per_example([torch.Generator(), torch.Generator()])(torch.empty(3, 2))
+
+
+def test_ddim_is_euler_along_the_edm_path(two_modes):
+    """Song et al. 2021a, eq. 14: in x / alpha against sigma / alpha, DDIM is Euler's method."""
+    times = karras(Cosine(), 8)
+    x, denoise = torch.linspace(-2, 2, 9), two_modes.denoise(Cosine())
+    for a, b in zip(ddim(denoise, Cosine(), x, times), along(EDM(), euler)(denoise, Cosine(), x, times), strict=True):
+        assert torch.allclose(a.x, b.x, rtol=1e-9)
+        assert a.t == b.t
+
+
+@pytest.mark.parametrize("sampler", [ddim, dpmpp_2m], ids=["ddim", "dpmpp_2m"])
+@pytest.mark.parametrize("path", [Rectified(), Cosine(), EDM()], ids=str)
+def test_exponential_integrators_do_not_feel_the_path(sampler, path, two_modes):
+    """They are written in log-SNR alone, so running them along another path changes nothing, at any step size."""
+    times, x = karras(Linear(), 6), torch.linspace(-1, 1, 9)
+    denoise = two_modes.denoise(Linear())
+    there = last(along(path, sampler)(denoise, Linear(), x, times))
+    assert torch.allclose(there, last(sampler(denoise, Linear(), x, times)), rtol=1e-7)
+
+
+def test_along_starts_at_pure_noise_where_the_path_does_too(two_modes):
+    times, x, denoise = karras(Rectified(), 6), torch.linspace(-1, 1, 9), two_modes.denoise(Rectified())
+    there = last(along(Cosine(), ddim)(denoise, Rectified(), x, times))
+    assert torch.allclose(there, last(ddim(denoise, Rectified(), x, times)), rtol=1e-7)
+
+
+@pytest.mark.parametrize("path", [EDM(), Linear()], ids=str)
+def test_along_says_where_a_path_never_gets_to_pure_noise(path):
+    states = along(path, ddim)(lambda x, t: x, Rectified(), torch.ones(1), torch.tensor([1.0, 0.5, 0.0]))
+    with pytest.raises(
+        ValueError, match=r"has no time for alpha = 0, where .* starts: give `times` a lower start"
+    ) as line:
+        last(states)
+    assert "\n" not in str(line.value)
+
+
+def test_last_says_that_there_was_no_step():
+    with pytest.raises(ValueError, match="made no step: `times` needs at least two entries"):
+        last(ddim(lambda x, t: x, EDM(), torch.ones(1), torch.tensor([1.0])))
