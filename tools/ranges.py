@@ -55,9 +55,14 @@ def _together(tree: Tree) -> None:
         raise ValueError(
             f"train.batch={train['batch']} does not split into train.accumulate={train['accumulate']} parts"
         )
-    multipliers, attention = network.get("multipliers"), network.get("attention")
-    if multipliers is not None and attention is not None and len(multipliers) != len(attention):
-        raise ValueError(
-            f"network.multipliers has {len(multipliers)} levels and network.attention {len(attention)}: "
-            "both need one entry per level"
-        )
+    if not network["multipliers"]:
+        raise ValueError("network.multipliers must not be empty")
+    levels = len(network["multipliers"])
+    entries = {"attention": levels, "temporal_attention": levels, "blocks": levels, "factors": levels - 1}
+    for name, wanted in entries.items():
+        value = network.get(name)
+        if isinstance(value, list) and len(value) != wanted:
+            raise ValueError(
+                f"network.{name} has {len(value)} entries, but network.multipliers={network['multipliers']} "
+                f"asks for {wanted}: one per {'change of level' if name == 'factors' else 'level'}"
+            )

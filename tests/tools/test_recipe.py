@@ -140,8 +140,14 @@ def test_a_recipe_of_the_users_own(tmp_path: Path) -> None:
         (["train.minutes=null"], "training has no end: give train.steps=N or train.minutes=M"),
         (
             ["network.multipliers=[1,2]"],
-            "network.multipliers has 2 levels and network.attention 3: both need one entry per level",
+            "network.attention has 3 entries, but network.multipliers=[1, 2] asks for 2: one per level",
         ),
+        (
+            ["network.factors=[2,2,2]"],
+            "network.factors has 3 entries, but network.multipliers=[1, 2, 2] asks for 2: one per change of level",
+        ),
+        (["network.multipliers=[]"], "network.multipliers must not be empty"),
+        (["optimizer.lr=-1"], "optimizer.lr must be above 0, got -1.0"),
         (["sampler.s_churn=-1"], "heun: s_churn must not be negative, got -1.0"),  # known before training, not after
         (["train.steps"], "argument 'train.steps' is not key=value: did you mean train.steps?"),
         (["--train.steps=5"], "argument '--train.steps=5': arguments have no dashes, write train.steps=5"),
@@ -171,6 +177,11 @@ def test_a_misspelt_recipe_gets_the_nearest_and_all() -> None:
 
 def test_nothing_to_train() -> None:
     assert mistake([]).startswith("say what to train: modality=audio|image|video, or recipe=NAME (cifar10, ")
+
+
+def test_one_value_serves_every_level() -> None:
+    network = recipes.load(["modality=image", "network.multipliers=[1]", "network.attention=true", "network.blocks=3"])
+    assert (network.network["attention"], network.network["blocks"]) == (True, 3)
 
 
 def test_network_options_depend_on_the_representation() -> None:

@@ -1,0 +1,51 @@
+"""The README tells the truth: its program runs, its commands are accepted, its links lead somewhere."""
+
+import re
+import shlex
+from pathlib import Path
+
+import torch
+
+from tools import recipe as recipes
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_core_as_a_library_in_20_lines() -> None:
+    (program,) = blocks("python")
+    assert len(program.splitlines()) <= 20
+    torch.manual_seed(0)
+    names: dict[str, torch.Tensor] = {}
+    exec(compile(program, "README.md", "exec"), names)
+    radius = names["x"].norm(dim=1)
+    assert names["x"].shape == (1000, 2)
+    assert abs(radius.mean() - 1) < 0.05  # the data lie on a circle of radius 1 around 0
+    assert radius.std() < 0.2
+    assert names["x"].mean(dim=0).norm() < 0.15
+
+
+def test_the_commands_are_accepted() -> None:
+    commands = [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()]
+    train = [command[2:] for command in commands if command[:2] == ["trifuse", "train"]]
+    sample = [command[2:] for command in commands if command[:2] == ["trifuse", "sample"]]
+    assert len(train) == 6
+    assert len(sample) == 2
+    trained = {recipe.run: recipe for recipe in map(recipes.load, train)}
+    assert {recipe.modality for recipe in trained.values()} == {"image", "audio", "video"}
+    for argv in sample:
+        recipes.overlay(trained[recipes.argument(argv, "run") or ""], argv)
+
+
+def test_the_links_lead_somewhere() -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", README + (ROOT / "CONTRIBUTING.md").read_text()):
+        assert "//" in link or (ROOT / link).exists(), link
+
+
+def test_it_opens_with_the_two_commands() -> None:
+    opening = README.split("\n## ")[0]
+    assert opening.index("make demo") < opening.index("make test")
