@@ -2,7 +2,7 @@
 
     trifuse train    modality=image|audio|video [recipe=NAME] [data.path=PATH] [run=runs/NAME] [key=value ...]
     trifuse sample   run=runs/NAME [n=16] [label=K] [sampler=NAME] [sampler.steps=N] [seed=S] [out=DIR] [key=value ...]
-    trifuse recipes  the ready-made recipes, a line each; with a name, the whole of one
+    trifuse recipes  the ready-made recipes, a line each; `recipes NAME` prints one, `recipes defaults` every key
 
 `trifuse train --help` and `trifuse sample --help` say more. The same as `python tools/train.py` and `tools/sample.py`.
 """
@@ -40,16 +40,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 RECIPES_HELP = """
 trifuse recipes           lists the ready-made recipes, each with the first line of its header
 trifuse recipes NAME      prints one, as a start for a file of your own: trifuse train recipe=mine.yaml
+trifuse recipes defaults  prints every key with its unit and meaning; `image`, `audio`, `video` those of a modality
 """
 
 
 def recipes(argv: list[str]) -> int:
-    """List the ready-made recipes, or print one."""
+    """List the ready-made recipes, or print one of the files in `configs`."""
     files = {name: path.read_text() for name, path in configs.recipes().items()}
     if argv:
-        if argv[0] not in files:
-            raise nearest.unknown("recipe", argv[0], files)
-        print(files[argv[0]], end="")
+        others = {"defaults": configs.DEFAULTS, **configs.modalities()}
+        texts = files | {name: path.read_text() for name, path in others.items()}
+        if argv[0] not in texts:
+            raise nearest.unknown("recipe", argv[0], texts)
+        print(texts[argv[0]], end="")
         return 0
     width = max(map(len, files), default=0)
     for name, text in files.items():

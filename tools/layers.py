@@ -14,7 +14,7 @@ from tools.schema import Options, Recipe
 
 Tree = dict[str, Any]
 
-WHERE = "; `trifuse recipes NAME` and configs/defaults.yaml show the keys"
+WHERE = "; `trifuse recipes defaults` and `trifuse recipes MODALITY` show all keys"
 
 
 def fields(kind: type) -> Iterator[tuple[dataclasses.Field, Any]]:

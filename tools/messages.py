@@ -56,12 +56,12 @@ def explanation(error: BaseException) -> str | None:
 
 
 def _disk_full(error: BaseException) -> bool:
-    """ENOSPC, or what safetensors and torch.save make of it: errors of their own with the words in the text."""
+    """ENOSPC, or what safetensors and torch.save (to a path) make of it: errors of their own, known by their text."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
             return True
-        if "No space left on device" in str(cause):
+        if any(words in str(cause) for words in ("No space left on device", "iostream error")):
             return True
         cause = cause.__cause__ or cause.__context__
     return False

@@ -27,6 +27,12 @@ def test_a_printed_recipe_is_a_start_for_ones_own(capsys: pytest.CaptureFixture[
     assert recipe.difference(mine, theirs) == []
 
 
+def test_every_key_can_be_looked_up(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, path in {"defaults": configs.DEFAULTS, **configs.modalities()}.items():
+        assert cli.main(["recipes", name]) == 0
+        assert capsys.readouterr().out == path.read_text()
+
+
 @pytest.mark.parametrize(
     ("argv", "line"),
     [

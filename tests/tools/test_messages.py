@@ -61,6 +61,8 @@ def test_a_full_disk_is_seen_through_the_error_that_hides_it(capsys: pytest.Capt
     error = RuntimeError("unexpected pos 64 vs 0")  # what torch.save raises while the OSError is its context
     error.__context__ = OSError(errno.ENOSPC, "No space left on device")
     assert outcome(error, capsys) == (2, "error: no space left on the disk\n")
+    error.__context__ = RuntimeError("basic_ios::clear: iostream error")  # what stands there when it writes to a path
+    assert outcome(error, capsys) == (2, "error: no space left on the disk\n")
 
 
 def test_done_is_0_and_an_interrupt_130(capsys: pytest.CaptureFixture[str]) -> None:

@@ -102,7 +102,7 @@ def test_a_recipe_of_the_users_own(tmp_path: Path) -> None:
         (["batch_size=4"], "unknown key batch_size: did you mean train.batch?"),
         (["network.widht=3"], "unknown key network.widht: did you mean network.width?"),
         (["media.sized=3"], "unknown key media.sized: did you mean media.size?"),
-        (["xyzzy=3"], "unknown key xyzzy; `trifuse recipes NAME` and configs/defaults.yaml show the keys"),
+        (["xyzzy=3"], "unknown key xyzzy; `trifuse recipes defaults` and `trifuse recipes MODALITY` show all keys"),
         (["sampler.s_chrun=3"], "unknown key sampler.s_chrun: did you mean sampler.s_churn?"),
         (["sampler.eta=1"], "unknown key sampler.eta: heun has no such option, ddim has"),
         (["sampler=euler", "sampler.foo=1"], "unknown key sampler.foo; euler takes no options"),
