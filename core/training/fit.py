@@ -102,14 +102,15 @@ def _backward(
 
     Times and noise are drawn before the split, which therefore changes rounding only.
     """
-    size, device = len(tensors[0]), tensors[0].device
+    x0, t, eps = tensors
+    size, device = len(x0), x0.device
     if accumulate < 1 or size % accumulate:
         raise ValueError(f"train.accumulate={accumulate} must divide the batch of {size} examples per process")
     total = torch.zeros((), device=device)
     for rows in torch.arange(size, device=device).chunk(accumulate):
         some = None if cond is None else {name: value[rows] for name, value in cond.items()}
         with autocast():
-            losses = objective(denoiser, *(tensor[rows] for tensor in tensors), some)
+            losses = objective(denoiser, x0[rows], t[rows], eps[rows], some)
         loss = losses.sum() / size
         loss.backward()
         total += loss.detach()

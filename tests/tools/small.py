@@ -8,7 +8,7 @@ from torch import Tensor
 from tools import checkpoint, sample, train
 
 FAST = ["optimizer.warmup_steps=0", "optimizer.lr=1", "optimizer.eps=1"]
-"""Steps large enough to be seen and, with an eps this large, linear in the gradient: Adam would blow its rounding up."""
+"""Steps that can be seen and, with an eps this large, linear in the gradient: Adam would blow up its rounding."""
 
 NETWORK = ["network.width=8", "network.multipliers=[1,2]", "network.attention=[false,true]", "network.blocks=1"]
 COMMON = [

@@ -46,7 +46,7 @@ def test_a_run_holds_recipe_log_checkpoint_and_sheet(tmp_path, modality):
 
 
 def test_the_first_loss_is_that_of_a_silent_network(tmp_path):
-    """The output starts at zero, so the first loss is the mean square of v: (1 + sigma_data^2) / 2, for uniform times."""
+    """The output starts at zero, so the first loss is the mean square of v: (1 + sigma_data^2) / 2 at uniform times."""
     run = tmp_path / "run"
     trained(run, "train.batch=512", "denoiser.schedule=cosine", "denoiser.prediction=v", "loss.weighting=v", steps=1)
     sigma_data = recipes.read(run / "recipe.yaml").denoiser.sigma_data
@@ -66,7 +66,7 @@ def test_interrupted_and_continued_is_bit_identical(tmp_path):
 
 
 def test_a_real_kill_loses_nothing(tmp_path):
-    """SIGKILL at some moment after a checkpoint; the rest of the training gives the weights of the uninterrupted one."""
+    """SIGKILL at some moment after a checkpoint; the rest gives the weights of the uninterrupted training."""
     run, straight = tmp_path / "killed", tmp_path / "straight"
     words = [*arguments(run, "checkpoint.every=1", "checkpoint.keep=1", "optimizer.decay=linear", steps=12)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
