@@ -1,8 +1,7 @@
 """What training is fed: encoded batches on the device, in the order that (seed, step) gives."""
 
+import os
 from collections.abc import Callable, Iterator
-
-import torch
 
 from core.training.distributed import World
 from core.training.fit import Conditioned
@@ -24,9 +23,8 @@ def feed(
     draws = data_order(
         len(source), recipe.train.batch, seed=recipe.seed, start=start, rank=world.rank, ranks=world.size
     )
-    loaded = batches(
-        source, draws, workers=workers(recipe.data.workers, world.device), pin_memory=world.device.type == "cuda"
-    )
+    on_gpu = world.device.type == "cuda"
+    loaded = batches(source, draws, workers=workers(recipe.data.workers, on_gpu), pin_memory=on_gpu)
     named: set[str] = set()
     for step, batch in enumerate(prefetch(loaded, world.device), start):
         for name in set(batch.bad) - named:
@@ -37,8 +35,8 @@ def feed(
         yield x0, {"label": batch.labels} if recipe.data.class_conditional else None
 
 
-def workers(asked: int | None, device: torch.device) -> int:
-    """Reading processes: as asked; else one beside a CPU training, which needs the cores itself, and four for a GPU."""
+def workers(asked: int | None, on_gpu: bool) -> int:
+    """Decoding processes: as asked; else one beside a CPU training, which needs the cores itself, up to 8 for a GPU."""
     if asked is not None:
         return asked
-    return 4 if device.type == "cuda" else 1
+    return min(8, max(1, (os.cpu_count() or 1) - 1)) if on_gpu else 1

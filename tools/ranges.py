@@ -49,6 +49,8 @@ def _together(tree: Tree) -> None:
     for name, value in network.items():
         lowest = {"at_least": 0, "at_most": 1} if name == "dropout" else {"at_least": 1}
         _value(f"network.{name}", value, lowest)
+    if tree["data"]["stills"] > 0 and tree["modality"] != "video":
+        raise ValueError(f"data.stills is for modality=video: {tree['modality']} has no frames to mix stills into")
     if train["steps"] is None and train["minutes"] is None:
         raise ValueError("training has no end: give train.steps=N or train.minutes=M")
     if train["batch"] % train["accumulate"]:

@@ -35,6 +35,8 @@ class Data:
     classes: list[str]
     class_conditional: bool
     workers: int | None = key(at_least=0)
+    stills: float = key(at_least=0, at_most=1)
+    stills_path: str | None
 
 
 @dataclass(kw_only=True)

@@ -25,6 +25,7 @@ from tools.measure import measured
 from tools.progress import Progress, clock
 from tools.schema import Recipe
 from tools.sitting import sit
+from tools.stills import mixed
 from tools.training import Training
 
 
@@ -41,7 +42,10 @@ def train(argv: list[str]) -> int:
             training.load(folder)
         with Progress(recipe.train.steps, recipe.train.minutes, start=training.counters, quiet=not world.first) as bar:
             bar.note(introduction(training, source, folder))
-            batches = feed(recipe, source, training.media, world, training.counters.step, bar.note)
+            start = training.counters.step
+            batches = feed(recipe, source, training.media, world, start, bar.note)
+            if recipe.data.stills > 0:
+                batches = mixed(batches, recipe, world, start)
             sit(training, batches, bar, interrupt)
         done = f"{training.counters.step} steps in {clock(training.seconds())}"
         if world.first:

@@ -47,7 +47,7 @@ class Objective:
         n, device, mine = len(x0) * ranks, x0.device, slice(rank, None, ranks)
         t = self.density(stratified(n, generator, device)[mine], schedule)
         eps = torch.randn((n, *x0.shape[1:]), generator=generator, device=device, dtype=x0.dtype)[mine]
-        if cond is not None and self.label_dropout > 0:
+        if cond is not None and "label" in cond and self.label_dropout > 0:
             drop = (torch.rand(n, generator=generator, device=device) < self.label_dropout)[mine]
             cond = {**cond, "label": cond["label"].masked_fill(drop, NO_LABEL)}
         return t, eps, cond

@@ -1,7 +1,6 @@
 """What goes wrong in a training is said in one line, with exit code 2, and nothing is lost."""
 
 import errno
-import sys
 from pathlib import Path
 
 import numpy
@@ -10,9 +9,7 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parent))
-from small import trained, weights
-
+from tests.tools.small import trained, weights
 from tools import checkpoint
 
 

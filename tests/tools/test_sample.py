@@ -1,7 +1,6 @@
 """Sampling from the command line: files, manifest, and that a sample depends on its seed alone."""
 
 import json
-import sys
 from pathlib import Path
 
 import av
@@ -10,8 +9,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parent))
-from small import sampled, trained
+from tests.tools.small import sampled, trained
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,11 @@ import numpy
 import pytest
 import torch
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(Path(__file__).parent))
-from small import arguments, sampled, trained, weights  # noqa: E402
+from tests.tools.small import arguments, sampled, trained, weights
+from tools import checkpoint, train
+from tools import recipe as recipes
 
-from tools import checkpoint, train  # noqa: E402
-from tools import recipe as recipes  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
