@@ -1,27 +1,41 @@
-"""Group normalisation (Wu & He 2018) with an optional modulation by the condition (Dhariwal & Nichol 2021, AdaGN).
+"""Layer normalisation over the channels of each position (Ba 2016), and its modulation by the condition.
 
-y = scale * (x - mean_g) / sqrt(var_g + eps) + shift          statistics over the maps of one group of channels
+    y = scale * (x - mean_C) / sqrt(var_C + eps) + shift
+
+Per position and not, as GroupNorm, over whole maps: nothing then depends on the size of the map, on padding or on the
+other frames of a clip, the channels lie side by side in channels-last memory, where GroupNorm is slow on a CPU and
+copies on a GPU, and on MNIST it learned faster per step too.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-
-def groups_of(channels: int) -> int:
-    """At most 32 groups of at least 4 channels, dividing the channels."""
-    return max(g for g in range(1, 33) if channels % g == 0 and (g == 1 or channels // g >= 4))
+EPS = 1e-5
 
 
-class Norm(nn.GroupNorm):
+def normalise(x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+    """Over the last axis, in the dtype of x: statistics are float32 inside the kernel, so autocast need not widen x."""
+    with torch.autocast(x.device.type, enabled=False):
+        weight = None if weight is None else weight.to(x.dtype)
+        bias = None if bias is None else bias.to(x.dtype)
+        return functional.layer_norm(x, x.shape[-1:], weight, bias, EPS)
+
+
+class Norm(nn.Module):
+    """Maps (N, C, H, W) with a learned scale and shift per channel."""
+
     def __init__(self, channels: int) -> None:
-        super().__init__(groups_of(channels), channels, eps=1e-5)
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
 
-    def forward(self, x: Tensor, modulation: Tensor | None = None) -> Tensor:
-        """x (N, C, H, W), modulation (N, 2C): scale - 1 and shift."""
-        weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
-        y = functional.group_norm(x, self.num_groups, weight, bias, self.eps).to(x.dtype)
-        if modulation is None:
-            return y
-        scale, shift = modulation.to(x.dtype)[:, :, None, None].chunk(2, dim=1)
-        return torch.addcmul(shift, y, scale + 1)
+    def forward(self, x: Tensor) -> Tensor:
+        return normalise(x.permute(0, 2, 3, 1), self.weight, self.bias).permute(0, 3, 1, 2)
+
+
+def modulated(x: Tensor, modulation: Tensor) -> Tensor:
+    """Maps (N, C, H, W) with scale - 1 and shift (N, 2C) from the condition (Perez 2018; Dhariwal & Nichol 2021)."""
+    y = normalise(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    scale, shift = modulation.to(x.dtype)[:, :, None, None].chunk(2, dim=1)
+    return torch.addcmul(shift, y, scale + 1)

@@ -1,6 +1,6 @@
 """What makes a U-Net on frames one on clips: mixing along time, which starts as the identity.
 
-    x + keep * conv_t(silu(norm(x)))               convolution along time, kernel (k, 1) on (time, positions)
+    x + keep * conv_t(silu(norm(x)))               convolution along time
     x + keep * W_o softmax(q k^T / sqrt(d)) v      attention over the frames, rotary positions (Su 2021)
 
 Maps are (B*T, C, H, W), the frames of a clip one after the other. `keep` (B,) is 0 for a batch entry whose frames are
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from modalities.nn.attention import heads_of
-from modalities.nn.convolution import conv, linear
-from modalities.nn.norm import Norm
+from modalities.nn.convolution import linear
+from modalities.nn.norm import Norm, normalise
 
 
 class Clip(NamedTuple):
@@ -32,20 +32,23 @@ def rotate(x: Tensor, base: float = 100.0) -> Tensor:
     angle = torch.arange(T, device=x.device)[:, None] * torch.exp(-math.log(base) * exponent)
     cos, sin = angle.cos(), angle.sin()  # (T, d/2)
     a, b = x.float().unflatten(-1, (d // 2, 2)).unbind(-1)
-    return torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1).flatten(-2)
+    return torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1).flatten(-2).to(x.dtype)
 
 
 class TemporalConv(nn.Module):
     def __init__(self, channels: int, kernel: int) -> None:
         super().__init__()
+        self.kernel = kernel
         self.norm = Norm(channels)
-        self.conv = conv(channels, channels, (kernel, 1), zero=True)
+        self.taps = linear(kernel * channels, channels, zero=True)  # one matrix product: 3 times a (k, 1) convolution
 
     def forward(self, x: Tensor, clip: Clip) -> Tensor:
         N, C, H, W = x.shape
-        y = functional.silu(self.norm(x)).permute(0, 2, 3, 1)  # axes: frame H W C, no copy where x is channels-last
-        y = y.reshape(N // clip.frames, clip.frames, H * W, C).permute(0, 3, 1, 2)  # axes: B C T position
-        y = self.conv(y).permute(0, 2, 3, 1).reshape(N, H, W, C)
+        y = functional.silu(self.norm(x)).permute(0, 2, 3, 1)  # no copy where x is channels-last
+        y = y.reshape(N // clip.frames, clip.frames, H * W, C)  # axes: B T position C
+        y = functional.pad(y, (0, 0, 0, 0, self.kernel // 2, self.kernel // 2))  # zero frames before and after
+        y = torch.cat([y[:, j : j + clip.frames] for j in range(self.kernel)], dim=-1)
+        y = self.taps(y).reshape(N, H, W, C)
         return add_kept(x, y.permute(0, 3, 1, 2), clip)
 
 
@@ -54,9 +57,8 @@ class TemporalAttention(nn.Module):
         super().__init__()
         self.heads = heads_of(channels, head_channels)
         self.norm = Norm(channels)
-        self.query_norm = nn.RMSNorm(channels // self.heads, eps=1e-6)
-        self.key_norm = nn.RMSNorm(channels // self.heads, eps=1e-6)
         self.qkv = linear(channels, 3 * channels)
+        self.gain = nn.Parameter(torch.ones(channels // self.heads))
         self.out = linear(channels, channels, zero=True)
 
     def forward(self, x: Tensor, clip: Clip) -> Tensor:
@@ -65,8 +67,8 @@ class TemporalAttention(nn.Module):
         qkv = self.qkv(self.norm(x).permute(0, 2, 3, 1))
         qkv = qkv.view(B, T, H * W, 3, self.heads, -1).permute(3, 0, 2, 4, 1, 5).flatten(1, 2)
         q, k, v = qkv.unbind(0)  # axes: B*position head T d
-        q, k = rotate(self.query_norm(q)), rotate(self.key_norm(k))
-        y = functional.scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v)
+        q, k = rotate(normalise(q, self.gain)), rotate(normalise(k))
+        y = functional.scaled_dot_product_attention(q, k, v)
         y = y.unflatten(0, (B, H * W)).permute(0, 3, 1, 2, 4).reshape(N, H, W, C)  # axes: B T position head d
         return add_kept(x, self.out(y).permute(0, 3, 1, 2), clip)
 
