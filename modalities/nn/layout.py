@@ -33,18 +33,14 @@ def pad_to(x: Tensor, multiple: Size) -> Tensor:
 
 
 def fold(x: Tensor, factor: Size) -> Tensor:
-    """Space to channels: (N, C, H*fh, W*fw) -> (N, fh*fw*C, H, W), the channels of one pixel side by side."""
+    """Space to channels: (N, C, H*fh, W*fw) -> (N, fh*fw*C, H, W) in channels-last memory, the networks' layout."""
     (N, C, H, W), (fh, fw) = x.shape, factor
-    if factor == (1, 1):
-        return x
     x = x.reshape(N, C, H // fh, fh, W // fw, fw)  # axes: N C H fh W fw
-    return x.permute(0, 3, 5, 1, 2, 4).reshape(N, fh * fw * C, H // fh, W // fw)
+    return x.permute(0, 2, 4, 3, 5, 1).reshape(N, H // fh, W // fw, fh * fw * C).contiguous().permute(0, 3, 1, 2)
 
 
 def unfold(x: Tensor, factor: Size) -> Tensor:
     """Channels to space, the inverse of `fold`: (N, fh*fw*C, H, W) -> (N, C, H*fh, W*fw)."""
     (N, C, H, W), (fh, fw) = x.shape, factor
-    if factor == (1, 1):
-        return x
     x = x.reshape(N, fh, fw, C // (fh * fw), H, W)  # axes: N fh fw C H W
     return x.permute(0, 3, 4, 1, 5, 2).reshape(N, C // (fh * fw), H * fh, W * fw)
