@@ -4,21 +4,10 @@ A waveform (B, C, L) is a map of height 1 and its kernels are (1, k); a clip (B,
 channels-last kernels for two-dimensional convolution on every device, and so waveforms get them too.
 """
 
-from collections.abc import Sequence
-
 from torch import Tensor
 from torch.nn import functional
 
 Size = tuple[int, int]
-
-
-def per_level(name: str, value: int | bool | Sequence[int] | Sequence[bool], levels: int) -> tuple[int, ...]:
-    """One number per level: a single one is repeated, a list must have `levels` entries (else ValueError)."""
-    if isinstance(value, int):
-        return (value,) * levels
-    if len(value) != levels:
-        raise ValueError(f"{name}={list(value)} has {len(value)} entries, but there are {levels} levels (multipliers)")
-    return tuple(value)
 
 
 def square(factor: int, rank: int) -> Size:

@@ -16,6 +16,8 @@ from modalities.nn.norm import Norm, modulated
 class Residual(nn.Module):
     def __init__(self, channels: int, out_channels: int, condition: int, *, kernel: Size, dropout: float) -> None:
         super().__init__()
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout={dropout} must be in [0, 1)")
         self.dropout = dropout
         self.norm = Norm(channels)
         self.conv1 = conv(channels, out_channels, kernel)

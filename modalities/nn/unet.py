@@ -18,8 +18,9 @@ from torch.utils.checkpoint import checkpoint as recompute
 
 from modalities.nn.attention import Attention
 from modalities.nn.convolution import conv
-from modalities.nn.layout import Size, fold, pad_to, per_level, square, unfold
+from modalities.nn.layout import Size, fold, pad_to, square, unfold
 from modalities.nn.norm import Norm
+from modalities.nn.options import at_least, odd, one_of, per_level
 from modalities.nn.resampling import RESAMPLINGS
 from modalities.nn.residual import Residual
 
@@ -68,15 +69,15 @@ class UNet(nn.Module):
         extra: Extra | None = None,
     ) -> None:
         super().__init__()
-        levels = len(multipliers)
-        channels = [width * m for m in multipliers]
-        depth = per_level("blocks", blocks, levels)
+        levels = at_least("the number of levels (multipliers)", len(multipliers), 1)
+        channels = [at_least("width", width, 1) * m for m in per_level("multipliers", multipliers, levels, 1)]
+        depth = per_level("blocks", blocks, levels, 1)
         attend = per_level("attention", attention, levels)
-        steps = [square(f, rank) for f in per_level("factors", factors, levels - 1)]
-        taps = square(kernel, rank)
-        down, up = RESAMPLINGS[resampling]
+        steps = [square(f, rank) for f in per_level("factors", factors, levels - 1, 1)]
+        taps = square(odd("kernel", kernel), rank)
+        down, up = one_of("resampling", resampling, RESAMPLINGS)
         self.checkpoint = checkpoint
-        self.patch: Size = square(patch, rank)
+        self.patch: Size = square(at_least("patch", patch, 1), rank)
         self.multiple: Size = self.patch
         for f in steps:
             self.multiple = (self.multiple[0] * f[0], self.multiple[1] * f[1])

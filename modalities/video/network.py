@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 from modalities.nn.embedding import Condition
-from modalities.nn.layout import per_level
+from modalities.nn.options import odd, per_level
 from modalities.nn.temporal import Clip, Temporal
 from modalities.nn.unet import UNet
 
@@ -43,10 +43,11 @@ class VideoUNet(nn.Module):
         super().__init__()
         chosen = attention if temporal_attention is None else temporal_attention
         over_time = per_level("temporal_attention", chosen, len(multipliers))
+        taps = odd("temporal_kernel", temporal_kernel)
 
         def temporal(channels: int, level: int) -> nn.Module:
             attend = bool(over_time[level])
-            return Temporal(channels, kernel=temporal_kernel, attention=attend, head_channels=head_channels)
+            return Temporal(channels, kernel=taps, attention=attend, head_channels=head_channels)
 
         self.condition = Condition(4 * width, classes)
         self.unet = UNet(

@@ -1,10 +1,10 @@
-"""Folding is a permutation of numbers, padding is invisible, options per level are checked."""
+"""Folding is a permutation of numbers and padding only adds zeros."""
 
 import pytest
 import torch
 from torch.nn import functional
 
-from modalities.nn.layout import fold, pad_to, per_level, square, unfold
+from modalities.nn.layout import fold, pad_to, square, unfold
 
 
 @pytest.mark.parametrize("factor", [(1, 1), (2, 2), (1, 4), (3, 2)])
@@ -37,13 +37,6 @@ def test_pad_goes_to_the_next_multiple_and_adds_zeros_only(size, padded):
     assert y.shape[-2:] == padded
     assert torch.equal(y[..., : size[0], : size[1]], x)
     assert y.count_nonzero() == x.count_nonzero()
-
-
-def test_one_number_serves_all_levels_and_a_list_must_fit():
-    assert per_level("blocks", 2, 3) == (2, 2, 2)
-    assert per_level("attention", True, 2) == (True, True)
-    with pytest.raises(ValueError, match=r"blocks=\[1, 2\] has 2 entries, but there are 3"):
-        per_level("blocks", [1, 2], 3)
 
 
 def test_a_wave_has_no_height():
