@@ -1,4 +1,4 @@
-"""Logit-normal times (Esser et al. 2024, eq. 19): few at either end, where there is least to learn."""
+"""Logit-normal times (Esser et al. 2024, sec. 3.1): few at either end, where there is least to learn."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Equal steps in log-SNR (Lu et al. 2022a, sec. 3.2), then one to 0: the limit rho -> inf of `karras`."""
+"""Equal steps in log-SNR (Lu et al. 2022a), then one to 0: the limit rho -> inf of `karras`."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The denoising objective, for every parameterisation and weighting (Kingma & Gao 2023, eq. 2).
+"""The denoising objective, for every parameterisation and weighting (Kingma & Gao 2023, sec. 2).
 
     loss_i = w(lambda_i) |x0_i - x0_hat_i|^2 / d  =  w(lambda_i) q_i^2 |target_i - F_i|^2 / d
 

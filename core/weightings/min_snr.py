@@ -1,4 +1,4 @@
-"""Min-SNR-gamma (Hang et al. 2023, sec. 3.4).  w = min(SNR, gamma)."""
+"""Min-SNR-gamma (Hang et al. 2023).  w = min(SNR, gamma)."""
 
 from dataclasses import dataclass
 

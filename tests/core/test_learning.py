@@ -54,11 +54,8 @@ def train(data, steps=600, batch=512):
 def test_a_trained_network_reaches_the_oracle_and_samples_the_data(two_modes, oracle_network):
     denoiser = train(two_modes)
     g, n = torch.Generator().manual_seed(1), 50_000
-    x0, eps, t = (
-        two_modes.sample((n, 1), g),
-        torch.randn(n, 1, generator=g),
-        DENSITY(stratified(n, g), SCHEDULE).double(),
-    )
+    x0, eps = two_modes.sample((n, 1), g), torch.randn(n, 1, generator=g)
+    t = DENSITY(stratified(n, g), SCHEDULE).double()
     network = oracle_network(two_modes, SCHEDULE, PREDICTION, SIGMA_DATA)
     oracle = Denoiser(network, SCHEDULE, PREDICTION, sigma_data=SIGMA_DATA)
     best = denoising_loss(oracle, x0, t, eps, WEIGHTING)

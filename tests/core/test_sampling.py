@@ -117,7 +117,7 @@ def test_per_example_noise_needs_one_generator_per_example():
 
 
 def test_ddim_is_euler_along_the_edm_path(two_modes):
-    """Song et al. 2021a, eq. 14: in x / alpha against sigma / alpha, DDIM is Euler's method."""
+    """Song et al. 2021a, eq. 13: in x / alpha against sigma / alpha, DDIM is Euler's method."""
     times = karras(Cosine(), 8)
     x, denoise = torch.linspace(-2, 2, 9), two_modes.denoise(Cosine())
     for a, b in zip(ddim(denoise, Cosine(), x, times), along(EDM(), euler)(denoise, Cosine(), x, times), strict=True):
