@@ -7,7 +7,6 @@ there, and neither the number of workers nor their pace changes a single example
 """
 
 import contextlib
-import os
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ from core.training.order import Draw
 from modalities.data.batch import Batch
 from modalities.data.example import Example, Source, allowed_bad, too_many_bad
 
-__all__ = ["Batch", "Draw", "batches", "default_workers", "prefetch"]
+__all__ = ["Batch", "Draw", "batches", "prefetch"]
 
 
 class Failure(NamedTuple):
@@ -71,6 +70,7 @@ def batches(
         pin_memory=pin_memory,
         prefetch_factor=prefetch if workers else None,
         worker_init_fn=start_worker,
+        generator=torch.Generator(),  # otherwise it draws a seed, that nothing here uses, from the global generator
     )
     with sigint_blocked():  # a Ctrl-C between the fork and start_worker would make the worker print a traceback
         ready = iter(loader)
@@ -130,9 +130,3 @@ def sigint_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def default_workers(device: torch.device | str) -> int:
-    """Worker processes for training on `device`: a GPU leaves the cores to the decoding, a CPU needs them itself."""
-    count = getattr(os, "process_cpu_count", os.cpu_count)() or 1
-    return min(8, max(1, count - 1)) if torch.device(device).type == "cuda" else min(2, max(1, count // 2))

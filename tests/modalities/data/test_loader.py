@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from modalities.data.example import Example
-from modalities.data.loader import Draw, batches, default_workers, prefetch
+from modalities.data.loader import Draw, batches, prefetch
 from modalities.image.synthetic import Synthetic
 
 
@@ -60,6 +60,13 @@ def test_order_and_content_do_not_depend_on_the_number_of_workers() -> None:
 def test_starting_later_gives_the_same_batches() -> None:
     every = [content(b) for b in batches(Noise(), draws(12, 3))]
     assert [content(b) for b in batches(Noise(), draws(12, 3, start=5), workers=2)] == every[5:]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_global_generator_is_left_alone(workers: int) -> None:
+    before = torch.get_rng_state()
+    list(batches(Noise(), draws(3, 2), workers=workers))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_endless_draws_are_read_only_a_little_ahead() -> None:
@@ -142,8 +149,3 @@ def test_prefetch_copies_ahead_to_a_gpu() -> None:
         on_gpu.append(batch.groups[0].media.clone())
         assert batch.labels.device.type == "cuda"
     assert all(torch.equal(a, b.cpu()) for a, b in zip(plain, on_gpu, strict=True))
-
-
-def test_default_workers_leave_a_cpu_training_its_cores() -> None:
-    assert 1 <= default_workers("cpu") <= 2
-    assert 1 <= default_workers("cuda") <= 8
