@@ -1,14 +1,13 @@
 """From a checked recipe to the objects that it names. Nothing here decides: it looks up and hands over."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 import modalities.modality
+from core import discover
 from core.denoiser import Denoiser
-from core.discover import resolve
 from core.schedule import Schedule
 from core.training.objective import Objective
 from modalities.modality import Modality
@@ -16,12 +15,8 @@ from tools.schema import Options, Recipe
 
 
 def component(package: str, node: Options) -> Any:
-    """The object that `{"name": ..., **options}` names: a dataclass is made, a function gets its options bound."""
-    options = {key: value for key, value in node.items() if key != "name"}
-    thing = resolve(package, node["name"])
-    if isinstance(thing, type):
-        return thing(**options)
-    return functools.partial(thing, **options) if options else thing
+    """The object that `{"name": ..., **options}` names, with its options bound."""
+    return discover.build(package, node["name"], {key: value for key, value in node.items() if key != "name"})
 
 
 def modality(recipe: Recipe) -> Modality:
@@ -52,7 +47,7 @@ def objective(recipe: Recipe) -> Objective:
 
 
 def optimizer(recipe: Recipe, network: torch.nn.Module) -> torch.optim.Optimizer:
-    make = resolve("core.optimizers", recipe.optimizer.name)
+    make = discover.resolve("core.optimizers", recipe.optimizer.name)
     return make(network.named_parameters(), lr=recipe.optimizer.lr, **recipe.optimizer.options)
 
 
