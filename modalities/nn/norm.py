@@ -9,17 +9,16 @@ copies on a GPU, and on MNIST it learned faster per step too.
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 EPS = 1e-5
 
 
 def normalise(x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
-    """Over the last axis, in the dtype of x: statistics are float32 inside the kernel, so autocast need not widen x."""
-    with torch.autocast(x.device.type, enabled=False):
-        weight = None if weight is None else weight.to(x.dtype)
-        bias = None if bias is None else bias.to(x.dtype)
-        return functional.layer_norm(x, x.shape[-1:], weight, bias, EPS)
+    """Over the last axis, in the dtype of x. The kernel's statistics are float32 whatever x is, so the native operator
+    is called, which autocast does not know: `layer_norm` would be widened to float32 and with it all that follows."""
+    weight = None if weight is None else weight.to(x.dtype)
+    bias = None if bias is None else bias.to(x.dtype)
+    return torch.native_layer_norm(x, x.shape[-1:], weight, bias, EPS)[0]
 
 
 class Norm(nn.Module):
