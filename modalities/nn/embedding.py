@@ -36,7 +36,8 @@ class Condition(nn.Module):
         self.label = nn.Embedding(classes + 1, channels) if classes else None
 
     def forward(self, noise_label: Tensor, cond: Mapping[str, Tensor] | None) -> Tensor:
-        e = self.noise2(functional.silu(self.noise1(fourier(noise_label))))
+        features = fourier(noise_label).to(self.noise1.weight.dtype)
+        e = self.noise2(functional.silu(self.noise1(features)))
         if self.label is not None:
             label = torch.full_like(noise_label, -1, dtype=torch.int64)
             if cond is not None and "label" in cond:

@@ -103,7 +103,7 @@ def test_bfloat16_autocast_agrees_within_its_precision(case):
     assert 1e-5 < error < 0.04  # 2^-8 per rounding, some tens of roundings in a row, as a random walk
 
 
-@pytest.mark.parametrize(("case", "backend"), [("image", "eager"), ("wave", "eager"), ("video", "aot_eager")])
+@pytest.mark.parametrize(("case", "backend"), [("image", "eager"), ("wave", "aot_eager"), ("video", "eager")])
 def test_compiles_without_a_break_to_the_same_gradients(case, backend):
     network, inputs = build(case)
     expected = gradients(network, inputs)
