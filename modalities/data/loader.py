@@ -9,6 +9,7 @@ there, and neither the number of workers nor their pace changes a single example
 import contextlib
 import signal
 import threading
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -115,6 +116,7 @@ def prefetch(source: Iterable[Batch], device: torch.device | str) -> Iterator[Ba
 def start_worker(worker: int) -> None:
     """Worker processes compute on one thread, leave Ctrl-C to the parent, and end when asked to."""
     torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", module="PIL")  # odd metadata in a picture that decodes is nobody's concern
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not a handler inherited from the parent, which only sets a flag
 

@@ -41,7 +41,7 @@ class Parquet:
     def __init__(self, files: dict[str, list[Path]], split: str, kind: str, where: Path) -> None:
         chosen = choose(files, split, where)
         self.files = chosen
-        self.columns = columns(chosen[0], kind)
+        self.columns = columns(files.get("train", chosen)[0], kind)  # a test split may lack labels or captions
         labels = {part: self._labels(paths) for part, paths in files.items()} if self.columns.label else {}
         self.classes = class_names((x for part in labels.values() for x in part), self.columns.names)
         self.groups: list[tuple[int, int]] = []
@@ -72,7 +72,7 @@ class Parquet:
         group = bisect_right(self.starts, index) - 1
         row = index - self.starts[group]
         table = self._group(group)
-        caption = table[self.columns.caption][row].as_py() if self.columns.caption else ""
+        caption = table[self.columns.caption][row].as_py() if self.columns.caption in table else ""
         path = table["path"][row].as_py() if "path" in table else None
         file = self.files[self.groups[group][0]]
         name = f"{file.name}/{path or index}"
@@ -85,13 +85,14 @@ class Parquet:
             self.kept.move_to_end(group)
             return self.kept[group]
         file, number = self.groups[group]
-        wanted = [name for name in (self.columns.media, self.columns.caption) if name]
-        table = _open(self.files[file]).read_row_group(number, columns=wanted, use_threads=False)
+        opened = _open(self.files[file])
+        wanted = [name for name in (self.columns.media, self.columns.caption) if name in opened.schema_arrow.names]
+        table = opened.read_row_group(number, columns=wanted, use_threads=False)
         media = table.column(self.columns.media).combine_chunks()
         found: dict[str, Any] = {"bytes": media}
         if hasattr(media.type, "num_fields") and media.type.num_fields:
             found = {field.name: media.field(field.name) for field in media.type}
-        if self.columns.caption:
+        if self.columns.caption in wanted:
             found[self.columns.caption] = table.column(self.columns.caption).combine_chunks()
         self.kept[group] = found
         while len(self.kept) > 1 and sum(x["bytes"].nbytes for x in self.kept.values()) > KEPT:
@@ -99,7 +100,15 @@ class Parquet:
         return found
 
     def _labels(self, paths: list[Path]) -> list[Any]:
-        return [x for path in paths for x in _open(path).read([self.columns.label]).column(0).to_pylist()]
+        """The labels of some files in order; None for every row of one without that column, as a test split may be."""
+        found: list[Any] = []
+        for path in paths:
+            file = _open(path)
+            labelled = self.columns.label in file.schema_arrow.names
+            found += (
+                file.read([self.columns.label]).column(0).to_pylist() if labelled else [None] * file.metadata.num_rows
+            )
+        return found
 
 
 def _open(path: Path) -> Any:

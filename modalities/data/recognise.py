@@ -1,6 +1,7 @@
 """Recognise how data lies under a path: Parquet tables, tar shards, one file, or a folder of files."""
 
 import difflib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from modalities.data.folder import Folder, walk
@@ -12,6 +13,8 @@ from modalities.data.strings import natural
 from modalities.data.tar import Tar
 
 IDX = ("-ubyte", "-ubyte.gz")
+PACKED = (".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".tar.bz2")
+SHARDS: dict[str, Callable[[dict[str, list[Path]], str, str, Path], Container]] = {".parquet": Parquet, ".tar": Tar}
 
 
 def existing(path: Path | str) -> Path:
@@ -33,17 +36,23 @@ def container(path: Path | str, split: str, kind: str) -> Container:
     """
     path = existing(path)
     names = [path.name] if path.is_file() else list(walk(str(path)))
-    if not any(suffix(name) in SUFFIXES[kind] for name in names):
-        root = path.parent if path.is_file() else path
-        for ending, make in ((".parquet", Parquet), (".tar", Tar)):
-            found = sorted((name for name in names if suffix(name) == ending), key=natural)
-            if found:
-                shards = [path] if path.is_file() else [root / name for name in found]
-                return make(group_files(shards, root), split, kind, path)
-        packed = next((name for name in names if name.endswith((".tar.gz", ".tgz", ".tar.zst", ".tar.xz"))), "")
-        if packed:
-            raise ValueError(f"{root / packed} is a compressed tar file, in which nothing can be sought; unpack it")
-        if any(name.endswith(IDX) for name in names) and kind != "image":
-            raise ValueError(f"{path} holds idx files of MNIST's layout and not {kind}: modality=image?")
-        raise none_of_kind(path, kind, names)
+    media = sum(suffix(name) in SUFFIXES[kind] for name in names)
+    for ending, make in SHARDS.items():
+        found = sorted((name for name in names if suffix(name) == ending), key=natural)
+        if len(found) > media:  # a preview beside tables, a table or archive beside a folder
+            root = path.parent if path.is_file() else path
+            return make(group_files([root / name for name in found], root), split, kind, path)
+    if not media:
+        raise unreadable(path, kind, names)
     return Folder(path, split, kind, names)
+
+
+def unreadable(path: Path, kind: str, names: Sequence[str]) -> ValueError:
+    """What to say of a path that holds neither files of `kind` nor shards."""
+    packed = next((name for name in names if name.endswith(PACKED)), "")
+    if packed:
+        where = path.parent / packed if path.is_file() else path / packed
+        return ValueError(f"{where} is a compressed tar file, in which nothing can be sought; unpack it")
+    if any(name.endswith(IDX) for name in names) and kind != "image":
+        return ValueError(f"{path} holds idx files of MNIST's layout and not {kind}: modality=image?")
+    return none_of_kind(path, kind, names)

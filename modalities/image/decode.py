@@ -33,12 +33,11 @@ class ImageDecoder:
                     scale = 2 * self.size / short  # decodes at 1/2, 1/4 or 1/8, still twice as large as needed
                     image.draft(None, (int(image.width * scale), int(image.height * scale)))
                 ImageOps.exif_transpose(image, in_place=True)
-                flat = flatten(image, self.channels)
+                return to_tensor(cover(flatten(image, self.channels), self.size)), 0
         except MemoryError:
             raise
         except Exception as error:  # a damaged file can raise anything in Pillow's parsers
             raise BadFile(reason(error)) from error
-        return to_tensor(cover(flat, self.size)), 0
 
 
 def reason(error: Exception) -> str:
@@ -58,7 +57,7 @@ def flatten(image: Any, channels: int) -> Any:
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
-    return image.convert(mode) if image.mode != mode else image.copy()
+    return image.convert(mode) if image.mode != mode else image
 
 
 def eight_bit(image: Any) -> Any:

@@ -109,6 +109,11 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
     assert len(container(tmp_path / "data", "train", "image")) == 2
 
 
+def test_an_archive_or_table_beside_the_files_is_passed_over(tmp_path: Path) -> None:
+    fill(tmp_path, "a/1.png", "b/2.png", "all.tar", "metadata.parquet")
+    assert container(tmp_path, "train", "image").classes == ("a", "b")
+
+
 def test_a_single_file(tmp_path: Path) -> None:
     fill(tmp_path, "speech/long.wav", "speech/other.wav")
     found = container(tmp_path / "speech/long.wav", "train", "audio")

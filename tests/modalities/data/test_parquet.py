@@ -60,6 +60,15 @@ def test_plain_columns_and_labels_that_are_words(tmp_path: Path) -> None:
     assert found.item(7).stream().read() == BYTES[7]
 
 
+def test_a_test_split_may_lack_the_labels_and_a_preview_may_lie_beside(tmp_path: Path) -> None:
+    table(tmp_path / "data/train-0.parquet", {"image": BYTES, "label": [i % 2 for i in range(10)], "text": ["x"] * 10})
+    table(tmp_path / "data/test-0.parquet", {"image": BYTES})
+    (tmp_path / "preview.png").write_bytes(b"")
+    train, test = container(tmp_path, "train", "image"), container(tmp_path, "test", "image")
+    assert train.classes == test.classes == ("0", "1")
+    assert [(c.item(3).label, c.item(3).caption, len(c)) for c in (train, test)] == [(1, "x", 10), (-1, "", 10)]
+
+
 def test_a_row_may_name_a_file_beside_the_table(tmp_path: Path) -> None:
     rows = [{"bytes": None, "path": "0.png"}, {"bytes": None, "path": None}, {"bytes": b"in", "path": "0.png"}]
     path = table(tmp_path / "x.parquet", {"image": rows})
