@@ -3,7 +3,7 @@
     recipe = load(["modality=image", "recipe=mnist", "train.minutes=10", "sampler=heun"])
     recipe.train.batch, recipe.sampler.name, recipe.sampler.options
 
-This file is the only one that knows OmegaConf. Whatever is wrong with a recipe is a ValueError of one line. Recipes
+Only this file and `command_line` know OmegaConf. Whatever is wrong with a recipe is a ValueError of one line. Recipes
 name our parts by short names and hold plain values, so that a recipe from a stranger can run nothing.
 """
 
@@ -18,11 +18,9 @@ from omegaconf.errors import OmegaConfBaseException
 import configs
 from modalities.writing import write_bytes
 from tools import components, nearest, ranges
-from tools.layers import Tree, checked, flat, keys, merged, type_at, written
+from tools.command_line import SHORT, arguments, first_line
+from tools.layers import Tree, checked, flat, keys, merged, written
 from tools.schema import Recipe
-
-SHORT = ("n", "label", "batch", "out", "weights")
-"""Keys of `sample.` that sampling also takes without the prefix."""
 
 SAMPLING = ("run", "seed", "device", "precision", "compile", "channels_last", "sampler", "guidance", "sample")
 """What the command line of sampling may say; the rest is a matter of training and fixed by the run."""
@@ -37,9 +35,10 @@ MAY_DIFFER = (
 def load(argv: Sequence[str]) -> Recipe:
     """The recipe of a training. Raises ValueError where the arguments or a file of theirs are wrong."""
     said = arguments(argv)
-    run = Path(said.get("run") or "") / "recipe.yaml"
-    if run.is_file() and "recipe" not in said and "modality" not in said:  # a run says itself what it is
-        return _recipe(merged(_tree(read(run)), checked(said, also=_options_after(_tree(read(run)), said))))
+    if said.get("run") and "recipe" not in said and "modality" not in said:  # a run says itself what it is
+        stored = Path(str(said["run"])).expanduser() / "recipe.yaml"
+        if stored.is_file():
+            return _over(_tree(read(stored)), said)
     chosen = _named(said.get("recipe"))
     wanted = str(said.get("modality") or chosen.get("modality") or "")
     if not wanted:
@@ -60,16 +59,16 @@ def load(argv: Sequence[str]) -> Recipe:
 def overlay(recipe: Recipe, argv: Sequence[str]) -> Recipe:
     """The recipe of a run with what the command line of sampling says; the seed is 0 unless it says another."""
     said = arguments(argv, short=True)
-    for key in flat(said):
-        if not key.startswith(tuple(f"{k}." for k in SAMPLING)) and key not in SAMPLING:
-            tree = _tree(recipe)
-            sampling = [k.removeprefix("sample.") for k in _all_keys(tree) if k.startswith(SAMPLING)]
-            if key in _all_keys(tree):
-                raise ValueError(f"{key} is fixed by training; sampling takes {', '.join((*SHORT, *SAMPLING[:-1]))}")
-            raise ValueError(f"unknown key {key}{nearest.hint(key, sampling)}")
     tree = _tree(recipe)
-    tree = merged(tree | {"seed": 0}, checked(said, also=_options_after(tree, said)))
-    return _recipe(tree)
+    known = [*keys(), *components.option_keys(tree)]
+    for key in flat(said):
+        if key.split(".")[0] in SAMPLING:
+            continue
+        if key in known:
+            raise ValueError(f"{key} is fixed by training; sampling takes {', '.join((*SHORT, *SAMPLING[:-1]))}")
+        sampling = [k.removeprefix("sample.") for k in known if k.split(".")[0] in SAMPLING]
+        raise ValueError(f"unknown key {key}{nearest.hint(key, sampling)}")
+    return _over(tree | {"seed": 0}, said)
 
 
 def read(path: Path) -> Recipe:
@@ -109,46 +108,6 @@ def argument(argv: Sequence[str], name: str) -> str | None:
     return given[-1] if given else None
 
 
-def arguments(argv: Sequence[str], *, short: bool = False) -> Tree:
-    """`key=value` words as a tree. Values are YAML (`[1,2]`, `1e-4`, `null`), or raw text where the key is a text."""
-    tree: Tree = {}
-    for word in argv:
-        key, equals, text = word.partition("=")
-        if not equals or not key or not all(key.split(".")):
-            raise ValueError(f"argument {word!r} is not key=value{nearest.hint(key.lstrip('-'), _all_keys({}))}")
-        if key.startswith("-"):
-            raise ValueError(f"argument {word!r}: arguments have no dashes, write {word.lstrip('-')}")
-        if short and key in SHORT:
-            key = f"sample.{key}"
-        _put(tree, key.split("."), _parsed(key, text), word)
-    return tree
-
-
-def _put(tree: Tree, path: list[str], value: Any, word: str) -> None:
-    """Set a leaf; a name said before its options (`sampler=heun sampler.s_churn=10`) becomes a node."""
-    for part in path[:-1]:
-        node = tree.setdefault(part, {})
-        if isinstance(node, str):
-            node = tree[part] = {"name": node}
-        if not isinstance(node, dict):
-            raise ValueError(f"argument {word!r}: {part} already has the value {node!r}")
-        tree = node
-    if isinstance(tree.get(path[-1]), dict) and not isinstance(value, dict):
-        tree[path[-1]]["name"] = value
-    else:
-        tree[path[-1]] = value
-
-
-def _parsed(key: str, text: str) -> Any:
-    hint = type_at(key)
-    if hint is str or (hint == (str | None) and text != "null"):
-        return text
-    try:
-        return OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]), resolve=True)["value"]  # type: ignore[call-overload, index]
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
-        raise ValueError(f"argument {key}={text}: {_first_line(error, place=False)}") from None
-
-
 def _named(name: Any) -> Tree:
     """The tree of `recipe=NAME` or `recipe=PATH.yaml`; empty where none was named."""
     if name is None:
@@ -180,18 +139,15 @@ def _yaml(path: Path) -> Tree:
     try:
         tree = OmegaConf.to_container(OmegaConf.load(path))
     except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a recipe: {_first_line(error)}") from None
+        raise ValueError(f"{path} is not a recipe: {first_line(error)}") from None
     if not isinstance(tree, dict):
         raise ValueError(f"{path} is not a recipe: it must hold keys and values")
     return {str(k): v for k, v in tree.items()}
 
 
-def _first_line(error: Exception, *, place: bool = True) -> str:
-    """A YAML error spreads over lines; its problem and its place are what a user needs."""
-    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
-    if problem:
-        return f"{problem}, line {mark.line + 1}" if mark and place else str(problem)
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _over(tree: Tree, said: Tree) -> Recipe:
+    """The typed recipe of `tree` with the command line over it."""
+    return _recipe(merged(tree, checked(said, also=_options_after(tree, said))))
 
 
 def _options_after(tree: Tree, said: Tree) -> list[str]:
@@ -200,10 +156,6 @@ def _options_after(tree: Tree, said: Tree) -> list[str]:
         return components.option_keys(merged(tree, checked(said)))
     except ValueError:
         return components.option_keys(tree)
-
-
-def _all_keys(tree: Tree) -> list[str]:
-    return [*keys(), *components.option_keys(tree)]
 
 
 def _tree(recipe: Recipe) -> Tree:
@@ -228,6 +180,6 @@ def _recipe(tree: Tree) -> Recipe:
     try:
         recipe = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Recipe), tree))
     except OmegaConfBaseException as error:
-        raise ValueError(_first_line(error)) from None
+        raise ValueError(first_line(error)) from None
     assert isinstance(recipe, Recipe)
     return recipe

@@ -227,6 +227,16 @@ def test_a_strangers_recipe_is_checked(tmp_path: Path, before: str, after: str, 
     assert "\n" not in str(caught.value)
 
 
+def test_a_run_says_itself_what_it_is(tmp_path: Path) -> None:
+    run = recipes.load(["recipe=fsdd", f"run={tmp_path}", "data.path=here", "train.steps=5"])
+    recipes.save(run, tmp_path / "recipe.yaml")
+    assert recipes.load([f"run={tmp_path}"]) == run
+    longer = recipes.load([f"run={tmp_path}", "train.steps=9"])
+    assert (longer.train.steps, longer.train.minutes, longer.network) == (9, None, run.network)
+    assert recipes.load([f"run={tmp_path}", "modality=image"]).modality == "image"  # for the run folder to refuse
+    assert mistake([f"run={tmp_path}/none"]).startswith("say what to train: ")
+
+
 def test_sampling_takes_short_keys_and_its_own_seed() -> None:
     run = recipes.load(["modality=image", "seed=5", "sample.n=64"])
     plain = recipes.overlay(run, ["run=runs/x"])
