@@ -4,7 +4,7 @@ Only the crop is read, however long the file. Resampling follows on the device, 
 gives twice the samples. Channels are averaged to one and repeated where their number differs from the one asked for.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -28,6 +28,8 @@ class AudioDecoder:
     samples: int
     sample_rate: int
     channels: int
+    whole: set[str] = field(default_factory=set, repr=False, compare=False)
+    """Long compressed files whose end this process has seen: to find it may take longer than to read a crop."""
 
     def __call__(self, item: Item, where: float) -> tuple[Tensor, int]:
         import soundfile
@@ -38,17 +40,19 @@ class AudioDecoder:
                     raise BadFile(f"truncated: it lacks {lacking} bytes of what its header promises")
                 file.seek(0)
                 with soundfile.SoundFile(item.path or file) as sound:
-                    return self._crop(sound, where), int(sound.samplerate)
+                    return self._crop(sound, item, where), int(sound.samplerate)
         except soundfile.LibsndfileError as error:
             raise BadFile(f"libsndfile cannot read it: {error.error_string.rstrip('.')}") from error
 
-    def _crop(self, sound: Any, where: float) -> Tensor:
+    def _crop(self, sound: Any, item: Item, where: float) -> Tensor:
         total = sound.frames if sound.frames < ENDLESS else 0
         need = -(-self.samples * sound.samplerate // self.sample_rate)
         if not sound.frames:
             raise BadFile("it holds no samples")
         if total > need:
-            check_end(sound)
+            if sound.format in ("FLAC", "MP3") and item.name not in self.whole:
+                check_end(item)
+                self.whole.add(item.name)
             sound.seek(int(where * (total - need + 1)))
         wave = read(sound, need)
         if len(wave) < 0.99 * min(need, total):
@@ -59,12 +63,15 @@ class AudioDecoder:
         return out
 
 
-def check_end(sound: Any) -> None:
-    """Raise BadFile where a compressed file stops before the length in its header (FLAC's and MP3's may promise more).
+def check_end(item: Item) -> None:
+    """Raise BadFile where a FLAC or MP3 file stops before the length in its header.
 
-    One percent is allowed: the length of an MP3 without an index is an estimate.
+    One percent is allowed: the length of an MP3 without an index is an estimate. The file is opened once more for this,
+    because what an MP3 decoder gives after a jump may depend on where it was before.
     """
-    if sound.format in ("FLAC", "MP3", "MPEG"):
+    import soundfile
+
+    with item.stream() as file, soundfile.SoundFile(item.path or file) as sound:
         sound.seek(int(0.99 * sound.frames))
         if not len(sound.read(1)):
             raise BadFile(f"truncated: it promises {sound.frames} samples and ends before")
