@@ -25,7 +25,7 @@ check: setup
 	$(BIN)/mypy
 
 wheel: setup
-	$(BIN)/python -m build --wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 clean:
 	rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache

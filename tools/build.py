@@ -19,6 +19,12 @@ def component(package: str, node: Options) -> Any:
     return discover.build(package, node["name"], {key: value for key, value in node.items() if key != "name"})
 
 
+def spread(package: str, node: Options, recipe: Recipe) -> Options:
+    """`node` with the measured `sigma_data`, where the object that it names has one and the recipe gives none."""
+    has_one = "sigma_data" in discover.options_of(discover.resolve(package, node["name"]))
+    return {"sigma_data": recipe.denoiser.sigma_data} | node if has_one else node
+
+
 def modality(recipe: Recipe) -> Modality:
     """The recipe's modality; a `media.scale` that is still to be measured counts as 1."""
     open_scale = {"scale": 1.0} if recipe.media.get("scale", 1.0) is None else {}
@@ -34,14 +40,14 @@ def denoiser(recipe: Recipe, media: Modality) -> Denoiser:
     assert recipe.denoiser.sigma_data is not None, "tools.measure fills it in"
     classes = len(recipe.data.classes) if recipe.data.class_conditional else 0
     network = media.network(classes=classes, **recipe.network)
-    prediction = component("core.predictions", recipe.denoiser.prediction)
+    prediction = component("core.predictions", spread("core.predictions", recipe.denoiser.prediction, recipe))
     return Denoiser(network, schedule(recipe), prediction, sigma_data=recipe.denoiser.sigma_data)
 
 
 def objective(recipe: Recipe) -> Objective:
     return Objective(
         density=component("core.densities", recipe.loss.density),
-        weighting=component("core.weightings", recipe.loss.weighting),
+        weighting=component("core.weightings", spread("core.weightings", recipe.loss.weighting, recipe)),
         label_dropout=recipe.loss.label_dropout,
     )
 

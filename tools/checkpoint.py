@@ -70,7 +70,8 @@ def save(
         save_file(_contiguous(weights), draft / "model.safetensors", metadata={"format": "pt"})
         save_file(_contiguous(ema), draft / "ema.safetensors", metadata={"format": "pt"})
         recipes.save(recipe, draft / "recipe.yaml")
-        torch.save({"step": counters.step, "seconds": counters.seconds, **state}, draft / "training.pt")
+        with (draft / "training.pt").open("wb") as file:  # by path, torch.save hides a full disk in an error of its own
+            torch.save({"step": counters.step, "seconds": counters.seconds, **state}, file)
         for path in (*draft.iterdir(), draft):
             _flush(path)
         draft.rename(final)

@@ -178,3 +178,11 @@ def test_a_bare_run_is_continued_by_its_folder_alone(tmp_path):
     trained(run, steps=2)
     assert train.main([f"run={run}", "train.steps=3"]) == 0
     assert [e["step"] for e in log(run)] == [1, 2, 3]
+
+
+def test_the_edm_parts_get_the_measured_spread(tmp_path):
+    """EDM preconditioning aims at unit variance: a silent network's weighted loss is then 1 at every noise level."""
+    run = tmp_path / "run"
+    words = ["denoiser.schedule=edm", "denoiser.prediction=edm", "loss.weighting=edm", "loss.density=log_normal"]
+    trained(run, "train.batch=512", *words, steps=1)
+    assert log(run)[0]["loss"] == pytest.approx(1.0, rel=0.03)
