@@ -74,6 +74,22 @@ def test_x_keeps_its_dtype_and_coefficients_do_not(schedule, name, options, dtyp
     assert ((got - exact).abs() <= 8 * torch.finfo(dtype).eps).all()
 
 
+@samplers
+@pytest.mark.parametrize(
+    "mode", [torch.inference_mode, lambda: torch.autocast("cpu", torch.bfloat16)], ids=["inference", "autocast"]
+)
+def test_coefficients_do_not_feel_the_mode_of_the_caller(mode, name, options):
+    """Derivatives of schedules work under inference mode, and autocast leaves float64 coefficients alone."""
+
+    def run():
+        sampler, x = build("core.samplers", name, options), torch.linspace(-1, 1, 6)
+        return last(sampler(lambda x, t: x / 2, Linear(), x, karras(Linear(), 4), randn_like=torch.ones_like))
+
+    with mode():
+        inside = run()
+    assert torch.equal(inside, run())
+
+
 def test_prior_is_sigma_at_the_noisy_end(generator):
     noise = torch.randn(2, 3, generator=generator)
     assert torch.equal(prior(EDM(), noise), 80 * noise)
