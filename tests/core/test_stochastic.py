@@ -101,10 +101,10 @@ def test_churn_outside_its_window_is_off(schedule, two_modes):
     assert torch.equal(window, last(build("core.samplers", "heun")(two_modes.denoise(schedule), schedule, x, times)))
 
 
-@pytest.mark.parametrize(("s_min", "s_max"), [(0.0, math.inf), (0.05, 20.0)])
-def test_churn_is_algorithm_2(s_min, s_max, two_modes):
+@pytest.mark.parametrize(("s_churn", "s_min", "s_max"), [(8.0, 0.0, math.inf), (2.0, 0.05, 20.0)])
+def test_churn_is_algorithm_2(s_churn, s_min, s_max, two_modes):
     """Karras et al. 2022, algorithm 2, written out on EDM in its own symbols, against the sampler on the same noise."""
-    denoise, times, s_noise, s_churn = two_modes.denoise(EDM()), karras(EDM(), 8, sigma_min=0.1), 1.003, 2.0
+    denoise, times, s_noise = two_modes.denoise(EDM()), karras(EDM(), 8, sigma_min=0.1), 1.003
     options = {"s_churn": s_churn, "s_min": s_min, "s_max": s_max, "s_noise": s_noise}
     g, h = (torch.Generator().manual_seed(5) for _ in range(2))
     x = torch.linspace(-80, 80, 16)
