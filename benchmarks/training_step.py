@@ -32,7 +32,7 @@ Forward = Callable[[Tensor, Tensor, Tensor], Tensor]  # (x, noise_label (B,), la
 
 class Pair(NamedTuple):
     ours: nn.Module
-    peer: nn.Module
+    peer: Any  # a diffusers model; its types are not known here
     call_peer: Forward
 
 
@@ -148,7 +148,7 @@ def training_step(network: nn.Module, forward: Forward, x: Tensor, precision: st
 def measure(row: Row, rounds: int, device: torch.device) -> str:
     torch.manual_seed(0)
     ours, peer, call_peer = row.pair(row.scale)
-    ours.to(device, memory_format=torch.channels_last).train()
+    ours.to(device).to(memory_format=torch.channels_last).train()
     peer.to(device).train()
     x = torch.randn(row.batch, *row.event, device=device)
     steps = {
