@@ -78,6 +78,16 @@ def test_stratified_puts_one_draw_in_each_stratum(n, generator):
     assert (u * n).floor().long().sort().values.tolist() == list(range(n))
 
 
+@pytest.mark.parametrize("extreme", [0.0, 1 - 2**-24], ids=["least", "greatest"])
+def test_no_draw_rounds_to_an_end(extreme, generator, monkeypatch):
+    """(1023 + r) / 1024 is 1 in float32 for the greatest r, and a normal quantile of 1 is infinite."""
+    monkeypatch.setattr(torch, "rand", lambda n, dtype, **_: torch.full((n,), extreme, dtype=dtype))
+    u = stratified(1024, generator)
+    assert (u > 0).all()
+    assert (u < 1).all()
+    assert torch.special.ndtri(u).isfinite().all()
+
+
 def test_each_place_in_the_batch_is_uniform_on_its_own(generator):
     """Over many batches of 4, every place has the deciles of U(0, 1): within 5 binomial standard errors."""
     u = torch.stack([stratified(4, generator) for _ in range(4000)])
