@@ -20,15 +20,16 @@ from tools import build, checkpoint
 from tools.checkpoint import Counters
 from tools.schema import Recipe
 
+DROPOUT = 3
+"""Last word of the seed of dropout's masks, beside those of the noise, the augmentation and the stills."""
+
 
 class Training:
     """`recipe` must be measured. `network` is the bare network; `denoiser` sees it wrapped, compiled and averaged."""
 
     def __init__(self, recipe: Recipe, media: Modality, world: World) -> None:
         self.recipe, self.media, self.world = recipe, media, world
-        torch.manual_seed(
-            seed_of(recipe.seed)
-        )  # initial weights and dropout are the only users of the global generator
+        torch.manual_seed(seed_of(recipe.seed))  # for the initial weights
         self.denoiser = build.denoiser(recipe, media).to(world.device)
         self.network = self.denoiser.network
         if recipe.channels_last and len(media.event_shape) == 3:
@@ -69,7 +70,7 @@ class Training:
         steps = fit(
             self.denoiser,
             self.network,
-            batches,
+            self._seeded(batches),
             build.objective(recipe),
             self.optimizer,
             ema=self.ema,
@@ -86,6 +87,12 @@ class Training:
             metrics = next(steps)
             self.counters = Counters(metrics.step, self.counters.seconds)
             yield metrics
+
+    def _seeded(self, batches: Iterable[Conditioned]) -> Iterator[Conditioned]:
+        """The batches; before each, torch's own generator, which dropout draws from, becomes a function of the step."""
+        for step, batch in enumerate(batches, self.counters.step):
+            torch.manual_seed(seed_of(self.recipe.seed, step, self.world.rank, DROPOUT))
+            yield batch
 
     def save(self) -> Path:
         """Write a checkpoint of this moment into the run folder."""
