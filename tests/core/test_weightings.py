@@ -18,6 +18,8 @@ from core.schedule import log_snr
         ("flow", {}, 4, 16),
         ("min_snr", {}, 1, 5),
         ("min_snr", {"gamma": 2.0}, 1, 2),
+        ("clamped_snr", {"low": 0.5, "high": 2.0}, 1, 2),
+        ("clamped_snr", {"low": 2.0}, 2, 5),
         ("edm", {}, 5, 13),
         ("edm", {"sigma_data": 1.0}, 2, 10),
     ],
