@@ -1,6 +1,6 @@
 """The main job on embedded data, in minutes on two CPU cores: train an image, an audio and a video model, sample them.
 
-    python tools/demo.py [out=out/demo] [minutes=5.4] [n=40]
+    python tools/demo.py [out=out/demo] [minutes=6.4] [n=40]
 
 minutes: of training, for the three together. n: samples of each. Everything lands in `out`: PNG, WAV and MP4 files,
 the three runs, and `index.html`, which shows it all. What is in `out` from an earlier demo is made anew.
@@ -23,7 +23,7 @@ from tools.demo_page import duration, page
 
 SHARE = {"image": 0.3, "audio": 0.3, "video": 0.4}
 """Of the minutes of training."""
-DEFAULTS = {"out": "out/demo", "minutes": "5.4", "n": "40"}
+DEFAULTS = {"out": "out/demo", "minutes": "6.4", "n": "40"}
 
 
 def main(argv: list[str] | None = None) -> int:
