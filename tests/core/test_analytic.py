@@ -94,6 +94,14 @@ def test_samples_have_the_stated_moments(plane, two_modes, generator):
     assert y.var().item() == pytest.approx(variance.item(), rel=5 * math.sqrt(2 / n))
 
 
+def test_data_on_a_line_stays_on_it(generator):
+    """The eigenvalues of a singular covariance come out as -3e-16; their roots must not be NaN."""
+    diagonal = Mixture(torch.ones(1), torch.zeros(1, 3), torch.ones(1, 3, 3))
+    x = diagonal.sample(10, generator)
+    assert torch.allclose(x, x.mean(1, keepdim=True).expand(10, 3), atol=1e-12)
+    assert x.std() > 0.1
+
+
 def test_noised_samples_have_the_stated_marginal(two_modes, generator):
     """The share of x_t below q is the CDF at q: ties `sample`, `diffuse` and `cdf` together."""
     schedule, t, n = build("core.schedules", "rectified"), torch.tensor(0.4), 40_000
