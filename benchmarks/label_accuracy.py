@@ -139,6 +139,8 @@ def folder_source(media: Modality, folder: Path, lines: list[dict]) -> list[tupl
     for draws in range(0, len(source), 50):
         read = [source.read(i, generator.manual_seed(0)) for i in range(draws, min(draws + 50, len(source)))]
         kept = [example for example in read if Path(example.name).stem in label]  # the sheet is no sample
+        if not kept:
+            continue
         labels = torch.tensor([label[Path(example.name).stem] for example in kept])
         parts.append((media.prepare(Batch.of(kept), None), labels))
     return parts
