@@ -17,7 +17,7 @@ from core.prediction import Prediction, to_x0, x0_error_scale
 from core.schedule import Schedule, log_snr, scales
 
 Condition = Mapping[str, Tensor] | None
-"""What to sample, one row per example; for now `{"label": (B,) int64}`, where -1 is no label."""
+"""What to sample, one row per example: `{"label": (B,) int64}`, where -1 is no label; a network may take more."""
 
 Network = Callable[[Tensor, Tensor, Condition], Tensor]
 """`network(x (B, *event), noise_label (B,), cond) -> (B, *event)`."""

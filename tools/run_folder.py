@@ -19,23 +19,6 @@ from tools import checkpoint
 from tools import recipe as recipes
 from tools.schema import Recipe
 
-MAY_CHANGE = (
-    "run",
-    "resume",
-    "device",
-    "compile",
-    "channels_last",
-    "data.workers",
-    "train.steps",
-    "train.minutes",
-    "checkpoint.",
-    "log.",
-    "sampler.",
-    "guidance.",
-    "sample.",
-)
-"""Keys, or groups of keys, that may differ when a run is continued: they do not change what its weights are."""
-
 
 def claim(recipe: Recipe) -> tuple[Recipe | None, Path | None]:
     """The recipe and the newest checkpoint of the run that `recipe` continues; None for what is not there.
@@ -64,7 +47,7 @@ def claim(recipe: Recipe) -> tuple[Recipe | None, Path | None]:
 def check_same(recipe: Recipe, stored: Recipe, run: Path) -> None:
     """Raise ValueError unless `recipe` trains what `stored` trained; what it leaves to be measured may stay open."""
     recipe = continued(recipe, stored)
-    differs = [key for key in recipes.difference(stored, recipe) if not key.startswith(MAY_CHANGE)]
+    differs = recipes.difference(stored, recipe)
     if differs:
         key, more = differs[0], f" (and {len(differs) - 1} more differ)" if len(differs) > 1 else ""
         was, says = recipes.value(stored, key), recipes.value(recipe, key)

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from core.denoiser import Denoiser
+from core.denoiser import Condition, Denoiser
 from core.ema import EMA
-from core.training.objective import Condition, Objective
+from core.training.objective import Objective
 from core.training.seeds import generator_of
 
 Conditioned = tuple[Tensor, Condition]

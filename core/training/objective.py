@@ -1,17 +1,15 @@
 """What one batch is asked: times from a density, noise, dropped labels, and the denoising loss of the result."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from core.denoiser import Denoiser
+from core.denoiser import Condition, Denoiser
 from core.losses.denoising import denoising_loss
 from core.schedule import Schedule
 from core.training.times import stratified
-
-Condition = Mapping[str, Tensor] | None
 
 NO_LABEL = -1
 """The label that stands for «no label» in `cond["label"]`; the unconditional model of classifier-free guidance."""
