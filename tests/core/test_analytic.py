@@ -130,3 +130,59 @@ def test_one_component_is_linear_regression():
     one = Mixture1D(torch.ones(1), torch.ones(1), torch.tensor([0.5]))
     got = one.denoise(build("core.schedules", "edm"))(torch.tensor([3.0]), torch.tensor(0.5))
     assert got.item() == pytest.approx(2.0)
+
+
+def log_normal_density(x, mean, cov):
+    """log N(x; mean, cov) by torch.distributions: no line shared with the oracle."""
+    return torch.distributions.MultivariateNormal(mean, cov).log_prob(x)
+
+
+def test_posterior_is_bayes_rule(plane, generator):
+    """log p(x0 | y) - log p(x0) - log p(y | x0) is the same number, -log p(y), at every x0; and p(y) is the mixture's
+    own density seen through A. One component is made regular: a density on a plane has none in R^3."""
+    data = Mixture(plane.weight, plane.mean, plane.cov + 0.1 * torch.eye(3))
+    A, y, noise_std = torch.randn(2, 3, generator=generator), torch.randn(2, generator=generator), 0.3
+    x0, edm, clean = torch.randn(50, 3, generator=generator), build("core.schedules", "edm"), torch.tensor(0.0)
+    likelihood = log_normal_density(y - x0 @ A.T, torch.zeros(2), noise_std**2 * torch.eye(2))
+    posterior = data.posterior(A, y, noise_std)
+    gap = posterior.log_density(edm, x0, clean) - data.log_density(edm, x0, clean) - likelihood
+    seen = log_normal_density(y, data.mean @ A.T, A @ data.cov @ A.T + noise_std**2 * torch.eye(2))
+    evidence = (data.weight.log() + seen).logsumexp(0)
+    assert torch.allclose(gap, -evidence.expand(50), rtol=1e-10)
+
+
+def test_posterior_of_everything_seen_is_the_observation(plane):
+    """Noise-free A = I leaves a point, and rows of A = I leave the regression on them."""
+    data = Mixture(plane.weight[:1], plane.mean[:1], plane.cov[:1])
+    y = torch.tensor([0.3, -0.2, 1.0])
+    exact = data.posterior(torch.eye(3), y, 0.0)
+    assert torch.allclose(exact.mean[0], y)
+    assert exact.cov.abs().max() < 1e-12
+    known = data.posterior(torch.eye(3)[:1], y[:1], 0.0)
+    slope = data.cov[0, 1:, 0] / data.cov[0, 0, 0]
+    assert torch.allclose(known.mean[0], torch.cat([y[:1], data.mean[0, 1:] + slope * (y[0] - data.mean[0, 0])]))
+    assert torch.allclose(known.cov[0, 1:, 1:], data.cov[0, 1:, 1:] - slope[:, None] * data.cov[0, 0, 1:])
+    assert known.cov[0, 0].abs().max() < 1e-12
+
+
+def test_posterior_under_the_noise_of_diffusion_is_the_denoiser(plane, generator):
+    """x_t is the observation A = alpha I with noise_std = sigma: its posterior mean is the denoiser's answer."""
+    schedule, t = build("core.schedules", "cosine"), torch.tensor(0.4)
+    x = torch.randn(4, 3, generator=generator)
+    alpha, sigma = schedule.alpha(t), schedule.sigma(t).item()
+    want = torch.stack([plane.posterior(alpha * torch.eye(3), row, sigma).moments()[0] for row in x])
+    assert torch.allclose(plane.denoise(schedule)(x, t), want, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("A", "y", "noise_std", "line"),
+    [
+        (torch.ones(2, 4), torch.ones(2), 1.0, r"posterior: needs A \(M, 3\) and y \(M,\), got \(2, 4\) and \(2,\)"),
+        (torch.ones(2, 3), torch.ones(1), 1.0, r"posterior: needs A \(M, 3\) and y \(M,\), got \(2, 3\) and \(1,\)"),
+        (torch.ones(2, 3), torch.ones(2), -1.0, "posterior: noise_std must not be negative, got -1.0"),
+        (torch.ones(2, 3), torch.ones(2), 0.0, "posterior: A C A.T . noise_std.2 I is singular at noise_std 0.0"),
+    ],
+)
+def test_posterior_of_what_does_not_fit_is_refused(A, y, noise_std, line, plane):
+    with pytest.raises(ValueError, match=line):
+        plane.posterior(A.double(), y.double(), noise_std)
