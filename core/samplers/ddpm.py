@@ -12,12 +12,12 @@ variance-preserving schedule n = 1, and upper^2 is their beta_t. A step that lan
 """
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from core.forward import reversal, transition
+from core.samplers._steps import combine, per_step, vanishes
 from core.schedule import Denoise, Schedule
 from core.state import RandnLike, State
 
@@ -40,8 +40,10 @@ def ddpm(
     n = torch.hypot(schedule.alpha(times), schedule.sigma(times))
     upper = transition(schedule, times[1:], times[:-1])[1] * n[1:] / n[:-1]
     std = torch.where(lower > 0, lower ** (1 - variance) * upper**variance, 0.0)
-    for i, (t, s) in enumerate(pairwise(times)):
-        x = from_x[i] * x + from_x0[i] * denoise(x, t)
-        if std[i] > 0:
-            x = x + std[i] * randn_like(x)
-        yield State(s, x)
+    weights, clean, t = per_step(x, from_x, from_x0, std), vanishes(schedule.sigma(times[-1])), times.unbind()
+    for i, w in enumerate(weights):
+        terms = [x, denoise(x, t[i])]
+        if not (clean and i == len(weights) - 1):
+            terms.append(randn_like(x))
+        x = combine(w, terms)
+        yield State(t[i + 1], x)

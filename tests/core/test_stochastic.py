@@ -113,8 +113,8 @@ def test_churn_is_algorithm_2(s_churn, s_min, s_max, two_modes):
     for i in range(8):
         gamma = min(s_churn / 8, math.sqrt(2) - 1) if s_min <= times[i] <= s_max else 0.0
         t_hat = times[i] + gamma * times[i]
-        if gamma > 0:
-            x = x + torch.sqrt(t_hat**2 - times[i] ** 2) * s_noise * torch.randn(x.shape, generator=h)
+        z = torch.randn(x.shape, generator=h)  # drawn at every step, so that no draw depends on the levels
+        x = x + torch.sqrt(t_hat**2 - times[i] ** 2) * s_noise * z
         d = (x - denoise(x, t_hat)) / t_hat
         x_next = x + (times[i + 1] - t_hat) * d
         if times[i + 1] != 0:
