@@ -19,8 +19,8 @@ from tools import nearest, signature
 from tools.layers import Tree, fields
 from tools.schema import Options, Recipe
 
-GIVEN = {"media": (), "network": ("in_channels", "classes")}
-"""Groups of options that belong to the modality, and those among them that are not the recipe's to choose."""
+GROUPS = ("media", "network")
+"""Groups of options that belong to the modality."""
 
 MEASURED = ("media.scale",)
 """Options that stay null until the data have been looked at; any other null is the default of the object itself."""
@@ -31,7 +31,7 @@ def check(tree: Tree) -> Tree:
     tree = _walk(tree, Recipe, "")
     if tree.get("modality") not in modality.names():
         raise nearest.unknown("modality", tree.get("modality"), modality.names())
-    for group in GIVEN:
+    for group in GROUPS:
         where, known = f"{group}.", _options(tree, group)
         open_ = {k for k, v in tree[group].items() if v is None and where + k in MEASURED and k in known}
         given = {k: v for k, v in tree[group].items() if v is not None or k not in known or _takes_none(known[k])}
@@ -46,7 +46,7 @@ def option_keys(tree: Tree) -> list[str]:
         if node.get("name") in discover.names(package):
             found += [prefix + name for name in discover.options_of(discover.resolve(package, node["name"]))]
     if tree.get("modality") in modality.names():
-        found += [f"{group}.{name}" for group in GIVEN for name in _options(tree, group)]
+        found += [f"{group}.{name}" for group in GROUPS for name in _options(tree, group)]
     return found
 
 
@@ -79,7 +79,8 @@ def _component(where: str, package: str, name: str | None, given: Options, own: 
     for option in given:
         owners = [n for n in known if option in discover.options_of(discover.resolve(package, n))]
         if option not in takes and owners:
-            raise ValueError(f"unknown key {where}.{option}: {name} has no such option, {' and '.join(owners)} has")
+            have = f"{', '.join(owners)} {'has' if len(owners) == 1 else 'have'}"
+            raise ValueError(f"unknown key {where}.{option}: {name} has no such option, {have}")
     typed = _typed(f"{where}.", {n: p.annotation for n, p in takes.items()}, given, name, own)
     missing = [n for n, p in takes.items() if p.default is p.empty and n not in typed]
     if missing:
@@ -132,8 +133,7 @@ def _network_options(name: str, media: tuple[tuple[str, Any], ...]) -> dict[str,
         raise ValueError(f"media: {error}") from None
     with torch.random.fork_rng(devices=[]):  # not on the meta device: its initialisers import for seconds
         network = loaded.network(width=8, multipliers=[1], blocks=1, attention=False)
-    options = discover.options_of(type(network))
-    return {n: p.annotation for n, p in options.items() if n not in GIVEN["network"]}
+    return {n: p.annotation for n, p in discover.options_of(type(network).Options).items()}
 
 
 def rehearse(tree: Tree) -> None:

@@ -9,6 +9,9 @@ from tools import nearest
 from tools.layers import Tree, fields
 from tools.schema import Recipe
 
+FROM_ZERO = {"dropout": {"at_least": 0, "at_most": 1}, "positions": {"at_least": 0}}
+"""Numbers of a network that may be 0; all others count something that there must be."""
+
 
 def check(tree: Tree) -> None:
     """Every value against the range in the schema, then the rules that join two keys."""
@@ -47,8 +50,7 @@ def _value(key: str, value: Any, rule: Any) -> None:
 def _together(tree: Tree) -> None:
     train, network = tree["train"], tree["network"]
     for name, value in network.items():
-        lowest = {"at_least": 0, "at_most": 1} if name == "dropout" else {"at_least": 1}
-        _value(f"network.{name}", value, lowest)
+        _value(f"network.{name}", value, FROM_ZERO.get(name, {"at_least": 1}))
     if tree["data"]["stills"] > 0 and tree["modality"] != "video":
         raise ValueError(f"data.stills is for modality=video: {tree['modality']} has no frames to mix stills into")
     if train["steps"] is None and train["minutes"] is None:

@@ -1,12 +1,22 @@
 """The audio networks: a U-Net on waveforms (B, C, L), and one on complex spectrograms (B, 2C, F, T)."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 from modalities.nn.conditional import ConditionalUNet
+from modalities.nn.shape import Shape
 
 
 class SpectrogramUNet(ConditionalUNet):
     """The two-dimensional U-Net of images; real and imaginary parts are channels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaveShape(Shape):
+    """Waveforms are long: many samples become channels of one position, and levels lie far apart."""
+
+    patch: int = 16
+    factors: int | tuple[int, ...] = 4
 
 
 class WaveformUNet(ConditionalUNet):
@@ -15,37 +25,5 @@ class WaveformUNet(ConditionalUNet):
     The stem and the head have kernels of `kernel` positions, so neighbouring patches overlap: a learned filter bank.
     """
 
+    Options: ClassVar[type[Shape]] = WaveShape
     rank = 1
-
-    def __init__(
-        self,
-        *,
-        in_channels: int,
-        classes: int = 0,
-        width: int = 64,
-        multipliers: Sequence[int] = (1, 2, 2),
-        blocks: int | Sequence[int] = 2,
-        attention: bool | Sequence[bool] = (False, False, True),
-        head_channels: int = 32,
-        patch: int = 16,
-        factors: int | Sequence[int] = 4,
-        kernel: int = 3,
-        resampling: str = "learned",
-        dropout: float = 0.0,
-        checkpoint: bool = False,
-    ) -> None:
-        super().__init__(
-            in_channels=in_channels,
-            classes=classes,
-            width=width,
-            multipliers=multipliers,
-            blocks=blocks,
-            attention=attention,
-            head_channels=head_channels,
-            patch=patch,
-            factors=factors,
-            kernel=kernel,
-            resampling=resampling,
-            dropout=dropout,
-            checkpoint=checkpoint,
-        )

@@ -3,54 +3,27 @@
 forward(x (B, C, *size), noise_label (B,), cond) -> (B, C, *size)         cond {"label": (B,) int64, -1 is none}
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from modalities.nn.embedding import Condition
+from modalities.nn.shape import Shape
 from modalities.nn.unet import UNet
 
 
 class ConditionalUNet(nn.Module):
-    """Options as in `UNet`; classes=0 has no label. The output is exactly zero at the start."""
+    """`options` are the fields of `Options`; classes=0 has no label. The output is exactly zero at the start."""
 
-    rank = 2
+    Options: ClassVar[type[Shape]] = Shape
+    rank: ClassVar[int] = 2
 
-    def __init__(
-        self,
-        *,
-        in_channels: int,
-        classes: int = 0,
-        width: int = 64,
-        multipliers: Sequence[int] = (1, 2, 2),
-        blocks: int | Sequence[int] = 2,
-        attention: bool | Sequence[bool] = (False, False, True),
-        head_channels: int = 32,
-        patch: int = 1,
-        factors: int | Sequence[int] = 2,
-        kernel: int = 3,
-        resampling: str = "learned",
-        dropout: float = 0.0,
-        checkpoint: bool = False,
-    ) -> None:
+    def __init__(self, *, in_channels: int, classes: int = 0, **options: Any) -> None:
         super().__init__()
-        self.condition = Condition(4 * width, classes)
-        self.unet = UNet(
-            rank=self.rank,
-            in_channels=in_channels,
-            condition=4 * width,
-            width=width,
-            multipliers=multipliers,
-            blocks=blocks,
-            attention=attention,
-            head_channels=head_channels,
-            patch=patch,
-            factors=factors,
-            kernel=kernel,
-            resampling=resampling,
-            dropout=dropout,
-            checkpoint=checkpoint,
-        )
+        shape = self.Options(**options)
+        self.condition = Condition(4 * shape.width, classes)
+        self.unet = UNet(shape, rank=self.rank, in_channels=in_channels, condition=4 * shape.width)
 
     def forward(self, x: Tensor, noise_label: Tensor, cond: Mapping[str, Tensor] | None = None) -> Tensor:
         condition = self.condition(noise_label, cond)

@@ -8,7 +8,7 @@ each of these takes the result of its partner on the way down beside its own inp
 these divides are padded with zeros inside and cropped again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,8 +21,10 @@ from modalities.nn.convolution import conv
 from modalities.nn.layout import Size, fold, pad_to, square, unfold
 from modalities.nn.norm import Norm
 from modalities.nn.options import at_least, odd, one_of, per_level
+from modalities.nn.positions import Positions
 from modalities.nn.resampling import RESAMPLINGS
 from modalities.nn.residual import Residual
+from modalities.nn.shape import Shape
 
 Extra = Callable[[int, int], nn.Module | None]  # (channels, level) -> a module (x, context) -> x after each block
 
@@ -46,38 +48,30 @@ class Layer(nn.Module):
 class UNet(nn.Module):
     """`forward(x (N, in_channels, H, W), condition (N, condition)) -> (N, in_channels, H, W)`.
 
-    rank 1: kernels, factors and patch act along the width alone. ValueError where the lists do not fit each other.
+    rank 1: kernels, factors and patch act along the width alone. ValueError where the lists of `shape` do not fit
+    each other.
     """
 
     def __init__(
         self,
+        shape: Shape,
         *,
         rank: int,
         in_channels: int,
         condition: int,
-        width: int = 64,
-        multipliers: Sequence[int] = (1, 2, 2),
-        blocks: int | Sequence[int] = 2,
-        attention: bool | Sequence[bool] = (False, False, True),
-        head_channels: int = 32,
-        patch: int = 1,
-        factors: int | Sequence[int] = 2,
-        kernel: int = 3,
-        resampling: str = "learned",
-        dropout: float = 0.0,
-        checkpoint: bool = False,
         extra: Extra | None = None,
     ) -> None:
         super().__init__()
-        levels = at_least("the number of levels (multipliers)", len(multipliers), 1)
-        channels = [at_least("width", width, 1) * m for m in per_level("multipliers", multipliers, levels, 1)]
-        depth = per_level("blocks", blocks, levels, 1)
-        attend = per_level("attention", attention, levels)
-        steps = [square(f, rank) for f in per_level("factors", factors, levels - 1, 1)]
-        taps = square(odd("kernel", kernel), rank)
-        down, up = one_of("resampling", resampling, RESAMPLINGS)
-        self.checkpoint = checkpoint
-        self.patch: Size = square(at_least("patch", patch, 1), rank)
+        levels = at_least("the number of levels (multipliers)", len(shape.multipliers), 1)
+        width = at_least("width", shape.width, 1)
+        channels = [width * m for m in per_level("multipliers", shape.multipliers, levels, 1)]
+        depth = per_level("blocks", shape.blocks, levels, 1)
+        attend = per_level("attention", shape.attention, levels)
+        steps = [square(f, rank) for f in per_level("factors", shape.factors, levels - 1, 1)]
+        taps = square(odd("kernel", shape.kernel), rank)
+        down, up = one_of("resampling", shape.resampling, RESAMPLINGS)
+        self.checkpoint = shape.checkpoint
+        self.patch: Size = square(at_least("patch", shape.patch, 1), rank)
         self.multiple: Size = self.patch
         for f in steps:
             self.multiple = (self.multiple[0] * f[0], self.multiple[1] * f[1])
@@ -86,8 +80,8 @@ class UNet(nn.Module):
             C = channels[level]
             return nn.ModuleList(
                 Layer(
-                    Residual(inputs, C, condition, kernel=taps, dropout=dropout),
-                    Attention(C, head_channels) if attend[level] else None,
+                    Residual(inputs, C, condition, kernel=taps, dropout=shape.dropout),
+                    Attention(C, shape.head_channels) if attend[level] else None,
                     extra(C, level) if extra is not None else None,
                 )
                 for _ in range(depth[level])
@@ -95,6 +89,8 @@ class UNet(nn.Module):
 
         folded = in_channels * self.patch[0] * self.patch[1]
         self.stem = conv(folded, channels[0], taps)
+        octaves = at_least("positions", shape.positions, 0)
+        self.positions = Positions(channels[0], octaves) if octaves else None
         self.encoder = nn.ModuleList(layers(i, channels[i]) for i in range(levels))
         self.down = nn.ModuleList(down(channels[i], channels[i + 1], f) for i, f in enumerate(steps))
         self.up = nn.ModuleList(up(channels[i + 1], channels[i], f) for i, f in enumerate(steps))
@@ -105,6 +101,8 @@ class UNet(nn.Module):
     def forward(self, x: Tensor, condition: Tensor, context: Any = None) -> Tensor:
         H, W = x.shape[-2:]
         x = self.stem(fold(pad_to(x, self.multiple), self.patch))
+        if self.positions is not None:
+            x = self.positions(x)
         skips = []
         for i, layers in enumerate(self.encoder):
             for layer in layers:  # type: ignore[attr-defined]

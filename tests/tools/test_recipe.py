@@ -107,7 +107,10 @@ def test_a_recipe_of_the_users_own(tmp_path: Path) -> None:
         (["media.sized=3"], "unknown key media.sized: did you mean media.size?"),
         (["xyzzy=3"], "unknown key xyzzy; `trifuse recipes defaults` and `trifuse recipes MODALITY` show all keys"),
         (["sampler.s_chrun=3"], "unknown key sampler.s_chrun: did you mean sampler.s_churn?"),
-        (["sampler.eta=1"], "unknown key sampler.eta: heun has no such option, ddim has"),
+        (
+            ["loss.weighting=v", "loss.weighting.low=1"],
+            "unknown key loss.weighting.low: v has no such option, clamped_snr has",
+        ),
         (["sampler=euler", "sampler.foo=1"], "unknown key sampler.foo; euler takes no options"),
         (["train.batch=many"], "train.batch must be an integer, got 'many'"),
         (["train.batch=1.5"], "train.batch must be an integer, got 1.5"),
