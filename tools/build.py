@@ -49,12 +49,17 @@ def objective(recipe: Recipe) -> Objective:
         density=component("core.densities", recipe.loss.density),
         weighting=component("core.weightings", spread("core.weightings", recipe.loss.weighting, recipe)),
         label_dropout=recipe.loss.label_dropout,
+        draws=component("core.draws", recipe.loss.draws),
+        coupling=component("core.couplings", recipe.loss.coupling),
+        error=component("core.errors", recipe.loss.error),
     )
 
 
-def optimizer(recipe: Recipe, network: torch.nn.Module) -> torch.optim.Optimizer:
+def optimizer(recipe: Recipe, network: torch.nn.Module, extra: torch.nn.Module) -> torch.optim.Optimizer:
+    """For the network and what the objective itself learns, which is `extra`."""
     make = discover.resolve("core.optimizers", recipe.optimizer.name)
-    return make(network.named_parameters(), lr=recipe.optimizer.lr, **recipe.optimizer.options)
+    parameters = [*network.named_parameters(), *extra.named_parameters(prefix="objective")]
+    return make(parameters, lr=recipe.optimizer.lr, **recipe.optimizer.options)
 
 
 def decay(recipe: Recipe) -> Callable[[float], float]:

@@ -25,6 +25,9 @@ from tools.schema import Recipe
 SAMPLING = ("run", "seed", "device", "precision", "compile", "channels_last", "sampler", "guidance", "sample")
 """What the command line of sampling may say; the rest is a matter of training and fixed by the run."""
 
+ADDED: Tree = {"loss": {"draws": "stratified", "coupling": "independent", "error": "squared"}}
+"""Keys that runs of an earlier time do not hold, with what those were trained with."""
+
 MAY_DIFFER = (
     *("recipe", "run", "resume", "device", "compile", "channels_last", "data.workers", "train.steps", "train.minutes"),
     *("checkpoint", "log", "sampler", "guidance", "sample"),
@@ -77,7 +80,7 @@ def read(path: Path) -> Recipe:
     if any(isinstance(v, str) and "${" in v for v in flat(tree).values()):
         raise ValueError(f"{path}: a stored recipe holds plain values, not ${{...}}")
     try:
-        return _recipe(checked(tree))
+        return _recipe(merged(checked(ADDED), checked(tree)))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 

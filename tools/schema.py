@@ -50,6 +50,9 @@ class DenoiserPart:
 class Loss:
     weighting: Options = component("core.weightings")
     density: Options = component("core.densities")
+    draws: Options = component("core.draws")
+    coupling: Options = component("core.couplings")
+    error: Options = component("core.errors")
     label_dropout: float = key(at_least=0, at_most=1)
 
 

@@ -35,7 +35,9 @@ class Training:
         if recipe.channels_last and len(media.event_shape) == 3:
             self.network.to(memory_format=torch.channels_last)
         self.ema = EMA(self.network, half_life=recipe.ema.half_life, warmup=recipe.ema.warmup)
-        self.optimizer = build.optimizer(recipe, self.network)
+        self.objective = build.objective(recipe)
+        self.objective.modules.to(world.device)
+        self.optimizer = build.optimizer(recipe, self.network, self.objective.modules)
         self.counters = Counters()
         compiled = self.network
         if recipe.compile:
@@ -71,7 +73,7 @@ class Training:
             self.denoiser,
             self.network,
             self._seeded(batches),
-            build.objective(recipe),
+            self.objective,
             self.optimizer,
             ema=self.ema,
             learning_rate=rate,
@@ -102,7 +104,11 @@ class Training:
             Counters(self.counters.step, self.seconds()),
             weights=self.network.state_dict(),
             ema=self.ema.module.state_dict(),
-            state={"optimizer": self.optimizer.state_dict(), "ema": self.ema.updates},
+            state={
+                "optimizer": self.optimizer.state_dict(),
+                "ema": self.ema.updates,
+                "objective": self.objective.modules.state_dict(),
+            },
             keep=self.recipe.checkpoint.keep,
         )
 
@@ -114,6 +120,7 @@ class Training:
         self.counters, state = checkpoint.training_state(folder)
         self.optimizer.load_state_dict(state["optimizer"])
         self.ema.updates = int(state["ema"])
+        self.objective.modules.load_state_dict(state.get("objective", {}))  # {}: from before objectives had a state
 
     def averaged(self) -> Denoiser:
         """The denoiser with averaged weights, for sampling."""

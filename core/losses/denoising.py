@@ -4,6 +4,9 @@
 
 with q = d x0_hat / d F and d the size of an event. The right-hand side is what is computed: a prediction that is badly
 conditioned in x0 (eps near alpha = 0) then never passes through the division, and w q^2 is finite where q is not small.
+
+Flow matching (Lipman et al. 2023, eq. 23) is this loss with prediction and weighting `flow` on `rectified`, where
+w q^2 = 1; with the coupling `optimal_transport` it is that of Tong et al. 2024.
 """
 
 from collections.abc import Callable
@@ -11,22 +14,37 @@ from collections.abc import Callable
 from torch import Tensor
 
 from core.denoiser import Condition, Denoiser
+from core.errors.squared import squared
 from core.prediction import target, x0_error_scale
 from core.schedule import diffuse, log_snr, scales
 
 Weighting = Callable[[Tensor], Tensor]
-"""`weighting(log_snr (B,)) -> (B,)`: the weight of the squared x0 error."""
+"""`weighting(log_snr (B,)) -> (B,)`: the weight of the squared x0 error; see `core.weightings`."""
+
+Error = Callable[[Tensor, Tensor], Tensor]
+"""`error(residual (B, *event), weight (B,)) -> (B,)`; see `core.errors`."""
 
 
 def denoising_loss(
-    denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor, weighting: Weighting, cond: Condition = None
+    denoiser: Denoiser,
+    x0: Tensor,
+    t: Tensor,
+    eps: Tensor,
+    weighting: Weighting,
+    cond: Condition = None,
+    *,
+    error: Error = squared,
 ) -> Tensor:
-    """Per-example loss `(B,)`, mean over the event, in float32 or better. x0, eps (B, *event); t (B,) in (0, t_max]."""
+    """Per-example loss `(B,)`, mean over the event, in float32 or better. x0, eps (B, *event); t (B,) in (0, t_max].
+
+    A weighting with a `penalty(log_snr)` adds that to the error that it weighs.
+    """
     schedule, prediction = denoiser.schedule, denoiser.prediction
     output = denoiser.output(diffuse(schedule, x0, t, eps), t, cond)
-    error = (output - target(prediction, x0, eps, *scales(schedule, t, x0))) ** 2
-    q = x0_error_scale(prediction, schedule.alpha(t), schedule.sigma(t))
-    return weighting(log_snr(schedule, t)) * q**2 * error.flatten(1).mean(1)
+    residual = output - target(prediction, x0, eps, *scales(schedule, t, x0))
+    q, level = x0_error_scale(prediction, schedule.alpha(t), schedule.sigma(t)), log_snr(schedule, t)
+    loss = error(residual, weighting(level) * q**2)
+    return loss + weighting.penalty(level) if hasattr(weighting, "penalty") else loss
 
 
 denoising = denoising_loss

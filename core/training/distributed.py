@@ -5,7 +5,7 @@ with processes(device) as world:
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +69,23 @@ class World:
     def barrier(self) -> None:
         if self.size > 1:
             dist.barrier()
+
+
+def everyone(rows: Tensor) -> Tensor:
+    """The rows (n, ...) of all processes, in the order of their ranks, on each of them; `rows` where there is one."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return rows
+    box = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
+    dist.all_gather(box, rows.contiguous())
+    return torch.cat(box)
+
+
+def average(tensors: Iterable[Tensor]) -> None:
+    """Replace each tensor by its mean over all processes, in place."""
+    if dist.is_available() and dist.is_initialized():
+        for tensor in tensors:
+            dist.all_reduce(tensor)
+            tensor /= dist.get_world_size()
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from torch.nn.utils import clip_grad_norm_
 
 from core.denoiser import Condition, Denoiser
 from core.ema import EMA
-from core.training.objective import Objective
+from core.training.distributed import average
+from core.training.objective import Drawn, Objective
 from core.training.seeds import generator_of
 
 Conditioned = tuple[Tensor, Condition]
@@ -57,7 +58,9 @@ def fit(
     """Train without end; yields after each optimiser step. `learning_rate(step)` is asked before step `step` (from 0).
 
     `network` is the bare module whose parameters are trained and averaged; `denoiser.network` may wrap it (compiled,
-    distributed). `accumulate` splits each batch into that many passes with the same gradient as one.
+    distributed). What the objective itself learns
+    (`objective.modules`) is trained where the optimizer was given it, and its gradients are not clipped. `accumulate`
+    splits each batch into that many passes with the same gradient as one.
 
     Raises `NonFiniteLoss` one step late on purpose: the check of step k runs while step k + 1 is queued, so that a GPU
     never waits for it. A consumer that saves weights therefore calls `check_finite` first.
@@ -70,14 +73,16 @@ def fit(
             group["lr"] = rate * group.get("lr_scale", 1.0)
         generator = generator_of(seed, step, device=x0.device)
         optimizer.zero_grad(set_to_none=True)
-        t, eps, cond = objective.draw(denoiser.schedule, x0, cond, generator, rank=rank, ranks=ranks)
-        loss = _backward(denoiser, objective, (x0, t, eps), cond, accumulate, autocast)
+        drawn = objective.draw(denoiser.schedule, x0, cond, generator, rank=rank, ranks=ranks, step=step)
+        losses = _backward(denoiser, objective, x0, drawn, accumulate, autocast)
+        objective.observe(drawn, losses)
+        average(p.grad for p in objective.modules.parameters() if p.grad is not None)
         grad_norm = clip_grad_norm_(parameters, clip_norm if clip_norm > 0 else float("inf"))
         if previous is not None:
             check_finite(previous)
         optimizer.step()
         ema.update(network)
-        previous = Metrics(step + 1, loss, grad_norm.detach(), rate)
+        previous = Metrics(step + 1, losses.sum() / len(losses), grad_norm.detach(), rate)
         yield previous
 
 
@@ -93,25 +98,23 @@ def check_finite(metrics: Metrics) -> None:
 def _backward(
     denoiser: Denoiser,
     objective: Objective,
-    tensors: tuple[Tensor, Tensor, Tensor],
-    cond: Condition,
+    x0: Tensor,
+    drawn: Drawn,
     accumulate: int,
     autocast: Callable[[], AbstractContextManager],
 ) -> Tensor:
-    """Gradients of the mean loss of a batch (x0, t, eps), in `accumulate` passes; returns that mean, detached.
+    """Gradients of the mean loss of a batch, in `accumulate` passes; returns the losses (B,), detached.
 
     Times and noise are drawn before the split, which therefore changes rounding only.
     """
-    x0, t, eps = tensors
     size, device = len(x0), x0.device
     if accumulate < 1 or size % accumulate:
         raise ValueError(f"train.accumulate={accumulate} must divide the batch of {size} examples per process")
-    total = torch.zeros((), device=device)
+    done = []
     for rows in torch.arange(size, device=device).chunk(accumulate):
-        some = None if cond is None else {name: value[rows] for name, value in cond.items()}
+        some = None if drawn.cond is None else {name: value[rows] for name, value in drawn.cond.items()}
         with autocast():
-            losses = objective(denoiser, x0[rows], t[rows], eps[rows], some)
-        loss = losses.sum() / size
-        loss.backward()
-        total += loss.detach()
-    return total
+            losses = objective(denoiser, x0[rows], drawn.t[rows], drawn.eps[rows], some, drawn.weight[rows])
+        (losses.sum() / size).backward()
+        done.append(losses.detach())
+    return torch.cat(done)

@@ -2,30 +2,62 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from core.couplings.independent import independent
 from core.denoiser import Condition, Denoiser
-from core.losses.denoising import denoising_loss
+from core.draws.stratified import stratified
+from core.errors.squared import squared
+from core.losses.denoising import Error, Weighting, denoising_loss
 from core.schedule import Schedule
-from core.training.times import stratified
+from core.training.times import Density, Draws, nats_per_draw
 
 NO_LABEL = -1
 """The label that stands for «no label» in `cond["label"]`; the unconditional model of classifier-free guidance."""
 
+Coupling = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""`coupling(x0, eps, label) -> eps`, see `core.couplings`."""
+
+
+class Drawn(NamedTuple):
+    """All that is random in a step: times t (B,), noise eps (B, *event), condition; u (B,) behind the times, and the
+    factor `weight` (B,) of each loss."""
+
+    t: Tensor
+    eps: Tensor
+    cond: Condition
+    u: Tensor
+    weight: Tensor
+
 
 @dataclass(frozen=True)
 class Objective:
-    """`objective.draw(schedule, x0, cond, generator)`, then `objective(denoiser, x0, t, eps, cond) -> (B,)` losses.
+    """`drawn = objective.draw(schedule, x0, cond, generator)`, then `objective(denoiser, x0, t, eps, cond, weight)`.
 
-    `density(u, schedule)` maps stratified uniforms to times, `weighting(log_snr)` weighs the squared x0 error, and
-    `label_dropout` is the share of labels replaced by `NO_LABEL` (Ho & Salimans 2022, algorithm 1).
+    `density(u, schedule)` maps the uniform `draws` to times, `weighting(log_snr)` weighs the squared x0 error, `error`
+    says what becomes of the weighted residual, `coupling` which noise goes with which example, and `label_dropout` is
+    the share of labels replaced by `NO_LABEL` (Ho & Salimans 2022, algorithm 1).
+
+    Parts that learn or remember (`nn.Module`) are the children of `modules`: their parameters are to be trained along
+    with the network, their state belongs into checkpoints.
     """
 
-    density: Callable[[Tensor, Schedule], Tensor]
-    weighting: Callable[[Tensor], Tensor]
+    density: Density
+    weighting: Weighting
     label_dropout: float = 0.1
+    draws: Draws = stratified
+    coupling: Coupling = independent
+    error: Error = squared
+
+    @cached_property
+    def modules(self) -> nn.ModuleDict:
+        """The parts with a state, by the name of their field."""
+        parts = {"weighting": self.weighting, "density": self.density, "draws": self.draws, "error": self.error}
+        return nn.ModuleDict({name: part for name, part in parts.items() if isinstance(part, nn.Module)})
 
     def draw(
         self,
@@ -36,19 +68,46 @@ class Objective:
         *,
         rank: int = 0,
         ranks: int = 1,
-    ) -> tuple[Tensor, Tensor, Condition]:
-        """Times (B,), noise (B, *event) and the condition with some labels dropped: all that is random in a step.
+        step: int = 0,
+    ) -> Drawn:
+        """What step `step` asks of its batch x0 (B, *event), of which this process holds rows r, r + R, ...
 
-        Process r of R holds rows r, r + R, ... of the global batch. Everyone draws for the whole of it and keeps its
-        rows: so R processes train on the numbers that one would have drawn, and times are stratified over all of them.
+        Everyone draws for the whole global batch and keeps its rows: so R processes train on the numbers that one
+        would have drawn, and times are stratified over all of them. Only a coupling sees no further than its process.
+        Raises ValueError where a coupling other than `independent` meets a condition that it cannot keep apart.
         """
         n, device, mine = len(x0) * ranks, x0.device, slice(rank, None, ranks)
-        t = self.density(stratified(n, generator, device)[mine], schedule)
+        u = self.draws(n, generator, device, step)[mine]
+        t = self.density(u, schedule)
         eps = torch.randn((n, *x0.shape[1:]), generator=generator, device=device, dtype=x0.dtype)[mine]
+        if self.coupling is not independent:
+            eps = self.coupling(x0, eps, _label(cond))
         if cond is not None and "label" in cond and self.label_dropout > 0:
             drop = (torch.rand(n, generator=generator, device=device) < self.label_dropout)[mine]
             cond = {**cond, "label": cond["label"].masked_fill(drop, NO_LABEL)}
-        return t, eps, cond
+        weight = torch.ones_like(t)
+        if getattr(self.weighting, "per_nat", False):
+            weight = weight * nats_per_draw(self.density, schedule, u)
+        if hasattr(self.draws, "weight"):
+            weight = weight * self.draws.weight(u)
+        return Drawn(t, eps, cond, u, weight)
 
-    def __call__(self, denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor, cond: Condition) -> Tensor:
-        return denoising_loss(denoiser, x0, t, eps, self.weighting, cond)
+    def __call__(
+        self, denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor, cond: Condition, weight: Tensor | None = None
+    ) -> Tensor:
+        """The loss of each example, (B,): times `Drawn.weight` where that is given."""
+        loss = denoising_loss(denoiser, x0, t, eps, self.weighting, cond, error=self.error)
+        return loss if weight is None else weight * loss
+
+    def observe(self, drawn: Drawn, losses: Tensor) -> None:
+        """Show the losses (B,) of a step to draws that depend on them."""
+        if hasattr(self.draws, "observe"):
+            self.draws.observe(drawn.u, losses.detach() / self.draws.weight(drawn.u))
+
+
+def _label(cond: Condition) -> Tensor | None:
+    """The label that a coupling must not mix."""
+    if cond is not None and set(cond) - {"label"}:
+        others = ", ".join(sorted(set(cond) - {"label"}))
+        raise ValueError(f"a coupling of x0 and noise keeps apart examples by label, not by {others}: use independent")
+    return None if cond is None else cond.get("label")

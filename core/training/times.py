@@ -1,19 +1,49 @@
-"""Uniform draws for the training times, stratified over the batch to cut the variance of the loss.
+"""How densely the training times lie in log-SNR: what a weighting per nat is divided by.
 
-    u_pi(i) = (i + r_i) / n,      r_i ~ U(0, 1),  pi a random permutation
+t = density(u, schedule) with u uniform, so log-SNR has the density 1 / |d lambda / du| at t, whatever the schedule and
+the density are, and
 
-Every u is uniform on its own, and each of the n strata holds exactly one. Kingma et al. (2021, app. I.1) share one r;
-a fresh r per stratum leaves no lattice, and the permutation ties no stratum to a place in the batch.
+    E_u[ |d lambda / du| w(lambda) error ]  =  int w(lambda) error d lambda          (Kingma & Gao 2023, eq. 11)
+
+over the range that the density reaches. No density needs more than its quantile function for it.
 """
+
+from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor
 
+from core.schedule import Schedule, rates
 
-def stratified(n: int, generator: torch.Generator, device: torch.device | str | None = None) -> Tensor:
-    """`(n,)` float32 draws, strictly inside (0, 1); a CPU generator gives the same ones on every device."""
-    source = generator.device
-    strata = torch.randperm(n, generator=generator, device=source)
-    u = (strata + torch.rand(n, generator=generator, device=source, dtype=torch.float32)) / n
-    edge = torch.finfo(torch.float32).eps / 2  # the last u may round to 1; quantiles are infinite at 0 and 1
-    return u.clamp(edge, 1 - edge).to(device or source)
+Density = Callable[[Tensor, Schedule], Tensor]
+"""`density(u (B,), schedule) -> t (B,)`: the quantile function of the times, differentiable in u."""
+
+Draws = Callable[..., Tensor]
+"""`draws(n, generator, device, step) -> u (n,)`, see `core.draws`."""
+
+
+class _InDraws:
+    """A schedule as a function of u in the place of t."""
+
+    def __init__(self, density: Density, schedule: Schedule) -> None:
+        self.density, self.schedule = density, schedule
+
+    def alpha(self, u: Tensor) -> Tensor:
+        return self.schedule.alpha(self.density(u, self.schedule))
+
+    def sigma(self, u: Tensor) -> Tensor:
+        return self.schedule.sigma(self.density(u, self.schedule))
+
+
+@torch.no_grad()
+def nats_per_draw(density: Density, schedule: Schedule, u: Tensor) -> Tensor:
+    """|d lambda / du| at u (B,) -> (B,): log-SNR passed per unit of probability.
+
+    0 where the density stands still, at what it clamps to t_max, and where alpha = 0: a weight that falls as fast as
+    the SNR, as every one per nat does, has nothing left there.
+    """
+    path = cast(Schedule, _InDraws(density, schedule))
+    d_alpha, d_sigma = rates(path, u)
+    slope = 2 * (d_sigma / path.sigma(u) - d_alpha / path.alpha(u))
+    return slope.abs().nan_to_num(nan=0.0, posinf=0.0)

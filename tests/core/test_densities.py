@@ -9,11 +9,11 @@ from core.densities.log_normal import LogNormal
 from core.densities.logit_normal import LogitNormal
 from core.densities.uniform import Uniform
 from core.discover import build, names
+from core.draws.stratified import stratified
 from core.schedule import log_snr
 from core.schedules.cosine import Cosine
 from core.schedules.edm import EDM
 from core.schedules.rectified import Rectified
-from core.training.times import stratified
 
 schedules = pytest.mark.parametrize("schedule", [build("core.schedules", n) for n in names("core.schedules")], ids=str)
 QUARTILE = 0.6744897501960817  # of the standard normal

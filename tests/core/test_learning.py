@@ -7,6 +7,7 @@ from torch import nn
 
 from core.denoiser import Denoiser
 from core.densities.log_normal import LogNormal
+from core.draws.stratified import stratified
 from core.ema import EMA
 from core.grids.karras import karras
 from core.losses.denoising import denoising_loss
@@ -14,7 +15,6 @@ from core.predictions.edm import edm as prediction_of
 from core.samplers.heun import heun
 from core.sampling import last, prior
 from core.schedules.edm import EDM
-from core.training.times import stratified
 from core.weightings.edm import edm as weighting_of
 
 SCHEDULE, DENSITY, SIGMA_DATA = EDM(t_max=20.0), LogNormal(), 0.93

@@ -10,12 +10,19 @@ from core.losses.denoising import denoising_loss
 from core.predictions.eps import eps as eps_prediction
 from core.schedule import diffuse, log_snr
 from core.schedules.cosine import Cosine
-from core.schedules.rectified import Rectified
 from core.weightings.simple import simple
 
 schedules = pytest.mark.parametrize("schedule", [build("core.schedules", n) for n in names("core.schedules")], ids=str)
 predictions = pytest.mark.parametrize("prediction", names("core.predictions"))
 weightings = pytest.mark.parametrize("weighting", names("core.weightings"))
+
+
+class Shorter:
+    """A schedule that stops short of its noisy end, so that every prediction says something about x0 on all of it."""
+
+    def __init__(self, schedule):
+        self.alpha, self.sigma, self.time = schedule.alpha, schedule.sigma, schedule.time
+        self.t_max = 0.99 * schedule.t_max
 
 
 class Tanh(nn.Module):
@@ -31,8 +38,7 @@ class Tanh(nn.Module):
 def test_is_the_weighted_error_of_x0(schedule, prediction, weighting, generator):
     """w(lambda) |x0 - x0_hat|^2 / d, computed the way the loss is not: through x0_hat."""
     prediction, weighting = build("core.predictions", prediction), build("core.weightings", weighting)
-    if (schedule, prediction) == (Rectified(), eps_prediction):
-        schedule = Rectified(t_max=0.99)
+    schedule = Shorter(schedule)
     x0, eps = torch.randn(2, 5, 3, 4, generator=generator)
     t = torch.linspace(0.05, 0.95, 5) * schedule.t_max
     denoiser = Denoiser(Tanh(), schedule, prediction)
@@ -55,8 +61,7 @@ def test_simple_is_the_plain_error_of_eps(generator):
 @schedules
 def test_a_perfect_network_on_a_point_has_no_loss(schedule, prediction, generator):
     """Data at a single point leaves nothing to guess: x0 is known, and so is every target."""
-    if (schedule, prediction) == (Rectified(), "eps"):
-        schedule = Rectified(t_max=0.99)
+    schedule = Shorter(schedule)
     prediction, point = build("core.predictions", prediction), torch.tensor(0.4)
     t, eps = torch.linspace(0.05, 0.95, 5) * schedule.t_max, torch.randn(5, 3, generator=generator)
 
