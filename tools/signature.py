@@ -4,7 +4,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Sequence
-from typing import Any, Union
+from typing import Annotated, Any, Union
 
 _WORDS = {int: "an integer", float: "a number", bool: "true or false", str: "a word", types.NoneType: "null"}
 _MANY = {int: "integers", float: "numbers", bool: "true and false", str: "words"}
@@ -15,6 +15,8 @@ def convert(value: Any, hint: Any) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return value
+    if origin is Annotated:  # a component in a component: its name, or a group of its name and options
+        return _first(value, (str, dict))
     if origin in (Union, types.UnionType):
         return _first(value, arguments)
     if origin is typing.Literal:
@@ -31,6 +33,8 @@ def words(hint: Any) -> str:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (Union, types.UnionType):
         return " or ".join(words(a) for a in arguments)
+    if origin is Annotated:
+        return "a name"
     if origin is typing.Literal:
         return "one of " + ", ".join(map(str, arguments))
     if _many(origin):

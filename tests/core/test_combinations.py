@@ -12,20 +12,31 @@ from core.sampling import last
 from core.schedule import diffuse
 from core.schedules.cosine import Cosine
 from core.schedules.edm import EDM
+from core.schedules.laplace import Laplace
 from core.schedules.rectified import Rectified
 
 SAMPLERS = [(n, {}) for n in names("core.samplers")]
 SAMPLERS += [("ddpm", {"variance": 1.0}), ("ddim", {"eta": 1.0}), ("heun", {"s_churn": 4.0})]
-IMPOSSIBLE = ("rectified", "eps")
-PAIRS = [(s, p) for s in names("core.schedules") for p in names("core.predictions") if (s, p) != IMPOSSIBLE]
+TO_PURE_NOISE = [
+    n for n in names("core.schedules") if (s := build("core.schedules", n)).alpha(torch.tensor(s.t_max)) == 0
+]
+PAIRS = [
+    (s, p)
+    for s in names("core.schedules")
+    for p in names("core.predictions")
+    if not (s in TO_PURE_NOISE and p in ("eps", "score"))
+]
 schedules = pytest.mark.parametrize("schedule", names("core.schedules"))
 samplers = pytest.mark.parametrize(("sampler", "options"), SAMPLERS, ids=str)
 grids = pytest.mark.parametrize("grid", names("core.grids"))
 
 
 def schedule_of(name, grid):
-    """A uniform grid over sigma = 80 ... 0 spends one step in forty on the data: it gets a range of the data's size."""
-    return EDM(t_max=4.0) if (name, grid) == ("edm", "uniform") else build("core.schedules", name)
+    """Schedules of which a grid in t of 40 steps misses the data get a range of the data's size: EDM's covers
+    sigma = 80 ... 0, and Laplace's leaves all levels below 0.5 to its last step."""
+    if grid == "uniform" and name in ("edm", "laplace"):
+        return {"edm": EDM(t_max=4.0), "laplace": Laplace(scale=2.0)}[name]
+    return build("core.schedules", name)
 
 
 def seeded():

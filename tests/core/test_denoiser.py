@@ -70,7 +70,7 @@ def test_finite_at_both_ends(schedule, prediction, generator):
     try:
         denoiser = Denoiser(Spy(), schedule, prediction)
     except ValueError:
-        assert schedule == Rectified()
+        assert schedule.alpha(torch.tensor(schedule.t_max)) == 0
         return
     assert denoiser(x, torch.tensor([0.0, schedule.t_max])).isfinite().all()
 
