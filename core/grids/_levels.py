@@ -1,4 +1,4 @@
-"""Times from noise levels sigma / alpha: what `karras` and `log_snr` share."""
+"""Times from noise levels sigma / alpha, and the checks that grids share."""
 
 import torch
 from torch import Tensor
@@ -17,3 +17,18 @@ def times_of(schedule: Schedule, log_levels: Tensor) -> Tensor:
     times = schedule.time(-2 * log_levels)
     times[0] = schedule.t_max
     return torch.cat([times, times.new_zeros(1)])
+
+
+def resampled(knots: Tensor, n: int) -> Tensor:
+    """`(n,)` values at equal shares of the way along `knots` `(k,)`, linear in between: the knots themselves at n = k.
+
+    n = 1 gives the first.
+    """
+    at = torch.linspace(0, len(knots) - 1, n, dtype=torch.float64)
+    below = at.floor().clamp_max(max(len(knots) - 2, 0)).long()
+    return torch.lerp(knots[below], knots[(below + 1).clamp_max(len(knots) - 1)], at - below)
+
+
+def falls(values: tuple[float, ...]) -> bool:
+    """Whether the values fall strictly and end above 0."""
+    return all(a > b for a, b in zip(values, (*values[1:], 0.0), strict=True))
