@@ -2,10 +2,11 @@
 
     d(x / sigma) = [(1 + tau^2) e^l x0_hat - tau^2 x / sigma] dl + sqrt(2) tau dW
 
-tau = 0 is the probability-flow ODE, tau = 1 the reversal of the forward process (Xue et al. 2023, eq. 9). With x0_hat
-frozen, a step of length h = l_s - l_t is exact (their prop. 4.1):
+tau = 0 is the probability-flow ODE, tau = 1 the reversal of the forward process (Xue et al. 2023, sec. 4). With x0_hat
+frozen, a step of length h = l_s - l_t is exact (their sec. 4):
 
-    x_s = sigma_s / sigma_t e^(-tau^2 h) x_t + alpha_s (1 - e^(-(1 + tau^2) h)) x0_hat + sigma_s sqrt(1 - e^(-2 tau^2 h)) z
+    x_s = sigma_s / sigma_t e^(-tau^2 h) x_t + alpha_s (1 - e^(-(1 + tau^2) h)) x0_hat + std z
+    std^2 = sigma_s^2 (1 - e^(-2 tau^2 h))
 
 and z is the increment of one Brownian motion on the clock SNR^(tau^2), for any step.
 """
@@ -45,10 +46,10 @@ def frozen(schedule: Schedule, times: Tensor, intensity: Tensor | float) -> tupl
 def ancestral(schedule: Schedule, t: Tensor, s: Tensor, eta: float) -> tuple[Tensor, Tensor, Tensor]:
     """(down, scale, std), each (n,): step from t past s to `down`, then back to s by a step of the forward chain,
 
-        x_s = scale x_down + std z,    std = eta std of q(x_s | x_t, x0),    level_down^2 = level_s^2 - (std / alpha_s)^2
+        x_s = scale x_down + std z,   std = eta std of q(x_s | x_t, x0),   level_down^2 = level_s^2 - (std / alpha_s)^2
 
-    with level = sigma / alpha: the steps «down» and «up» of Karras et al. (2022, app. C.2) and k-diffusion, in closed
-    form on any schedule. `eta` 0 steps to s itself.
+    with level = sigma / alpha: the steps «down» and «up» of k-diffusion's ancestral samplers, in closed form on any
+    schedule. `eta` 0 steps to s itself.
     """
     fresh = _fresh(schedule, t, s, eta)
     down = schedule.time(log_snr(schedule, s) - torch.log1p(-fresh)) if eta > 0 else s
@@ -70,7 +71,7 @@ def _fresh(schedule: Schedule, t: Tensor, s: Tensor, eta: float) -> Tensor:
 
 def exact(schedule: Schedule, times: Tensor, intensity: Tensor | float, order: int, *, ahead: bool = False) -> Tensor:
     """(order, steps): the weights of the latest `order` x0_hat in x_s, newest first, where x0_hat is the polynomial
-    through them in l, and of the one at s before them where `ahead` (Xue et al. 2023, eq. 14 and 17).
+    through them in l, and of the one at s before them where `ahead` (Xue et al. 2023, sec. 5).
 
     They sum to `from_x0` of `frozen`. A step from alpha = 0 or to sigma = 0 takes the newest alone.
     """

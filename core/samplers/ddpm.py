@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from core.forward import reversal, transition
-from core.samplers._steps import combine, per_step, vanishes
+from core.samplers._sde import clock, draws
+from core.samplers._steps import combine, per_step
 from core.schedule import Denoise, Schedule
-from core.state import RandnLike, State
+from core.state import RandnLike, State, noise_over
 
 ORDER = 1
 
@@ -40,10 +41,9 @@ def ddpm(
     n = torch.hypot(schedule.alpha(times), schedule.sigma(times))
     upper = transition(schedule, times[1:], times[:-1])[1] * n[1:] / n[:-1]
     std = torch.where(lower > 0, lower ** (1 - variance) * upper**variance, 0.0)
-    weights, clean, t = per_step(x, from_x, from_x0, std), vanishes(schedule.sigma(times[-1])), times.unbind()
-    for i, w in enumerate(weights):
+    noisy, draw = draws(schedule, times, on=True), noise_over(randn_like, clock(schedule, times))
+    t = times.unbind()
+    for i, w in enumerate(per_step(x, from_x, from_x0, std)):
         terms = [x, denoise(x, t[i])]
-        if not (clean and i == len(weights) - 1):
-            terms.append(randn_like(x))
-        x = combine(w, terms)
+        x = combine(w, [*terms, draw(x, i)] if i < noisy else terms)
         yield State(t[i + 1], x)

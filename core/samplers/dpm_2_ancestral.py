@@ -1,4 +1,4 @@
-"""Ancestral DPM-Solver-2: its midpoint step past s, then noise up to s (k-diffusion's name for it).
+"""Ancestral DPM-Solver-2: its midpoint step past s, then noise up to s (a name of k-diffusion).
 
     x_m    = alpha_m x0_hat + sigma_m eps_hat                           half-way from t to t_down in log-SNR
     x_down = alpha_d / alpha_t x_t - sigma_d (e^h - 1) eps_hat(x_m)     DPM-Solver-2 (Lu et al. 2022a, algorithm 1)

@@ -31,7 +31,7 @@ def dpmpp_3m_sde(
     eta: float = 1.0,
     randn_like: RandnLike = torch.randn_like,
 ) -> Iterator[State]:
-    """The first step, and one that lands on sigma = 0, are first order; the second is second. ValueError for eta < 0."""
+    """The orders of the first steps are 1 and 2; one that lands on sigma = 0 is first order. ValueError for eta < 0."""
     if not eta >= 0:
         raise ValueError(f"dpmpp_3m_sde: eta must not be negative, got {eta}")
     from_x, _, std = frozen(schedule, times, eta)

@@ -1,4 +1,4 @@
-"""Ancestral Euler: a step of Euler past s, then noise up to s (Karras et al. 2022, app. C.2; k-diffusion's name for it).
+"""Ancestral Euler: a step of Euler past s, then noise up to s (a name of k-diffusion).
 
     x_down = Euler on the probability-flow ODE, in the time of the schedule, from t to t_down <= s
     x_s    = scale x_down + std z,          std = eta std of q(x_s | x_t, x0)

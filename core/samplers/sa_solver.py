@@ -3,11 +3,11 @@
     predict   x_p = from_x x_t + alpha_s sum_j w_j  x0_hat_j                     + std z      Adams-Bashforth
     correct   x_s = from_x x_t + alpha_s (v_0 x0_hat(x_p, s) + sum_j v_j x0_hat_j) + std z    Adams-Moulton, the same z
 
-with the exact integrals w and v of the polynomial through the latest x0_hat (eq. 14 and 17), and from_x, std of
+with the exact integrals w and v of the polynomial through the latest x0_hat (sec. 5), and from_x, std of
 `core.samplers._sde`. tau sets how fast old noise is replaced: tau = 0 is a predictor-corrector for the probability-flow
 ODE, 1 the reversal of the forward process. It acts on the steps that start at a level sigma / alpha in [s_min, s_max],
-the interval of their sec. 6. The published code adds terms of third order to second-order weights «for few steps»,
-which are left out here. A step onto sigma = 0 is not corrected.
+as in their experiments. The published code adds terms of third order to second-order weights «for few steps»,
+which are left out here. A step onto sigma = 0 is not corrected; an end elsewhere is, by one call more.
 """
 
 import math
