@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from core.samplers._exponential import ddim_weights, half_log_snr
 from core.samplers._single_step import SingleStep
 from core.samplers._steps import combine, per_step
 from core.schedule import Denoise, Schedule
@@ -70,14 +71,28 @@ def lagrange(nodes: Tensor, at: Tensor) -> Tensor:
     return torch.stack(polynomials)
 
 
-def adams(values: Tensor, order: int, density: Callable[[Tensor], Tensor]) -> Tensor:
-    """`(order, steps)`: the integrals of density(u) times each Lagrange polynomial in u, over every step of the falling
-    or rising `values` u `(steps + 1,)`. `density` maps points (q, steps) to values of that shape."""
+def adams(nodes: Tensor, values: Tensor, density: Callable[[Tensor], Tensor]) -> Tensor:
+    """`(order, steps)`: the integrals of density(u) times each Lagrange polynomial of `nodes` (order, steps) in u, over
+    every step of the falling or rising `values` u `(steps + 1,)`. `density` maps points (q, steps) to that shape."""
     share, weight = gauss_legendre(32, values)
     width = values.diff()
     points = values[:-1] + share[:, None] * width
-    integrand = lagrange(latest(values, order), points) * density(points)
+    integrand = lagrange(nodes, points) * density(points)
     return torch.einsum("q,jqs->js", weight, integrand) * width
+
+
+def data_weights(schedule: Schedule, times: Tensor, nodes: Tensor) -> Weights:
+    """Weights for `multistep` of the ODE in data prediction, exact for x0_hat a polynomial in lam through `nodes`:
+
+        x_s = sigma_s/sigma_t x_t + alpha_s ∫ e^(lam - lam_s) P(lam) dlam,      nodes `(order, steps)` in lam
+
+    (on_x, then one weight per node). From alpha = 0 and to sigma = 0 it is the DDIM step on the first node.
+    """
+    lam, direct = half_log_snr(schedule, times), ddim_weights(schedule, times[:-1], times[1:])
+    exact = schedule.alpha(times[1:]) * adams(nodes, lam, lambda at: torch.exp(at - lam[1:]))
+    end = lam.diff().isinf()
+    past = torch.where(end, 0.0, exact[1:])
+    return [direct[0], torch.where(end, direct[1], exact[0]), *past.unbind()]
 
 
 def noise_weights(schedule: Schedule, times: Tensor, shares: Tensor) -> tuple[Weights, Weights]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from core.samplers._multistep import adams, multistep, noise_weights
+from core.samplers._multistep import adams, latest, multistep, noise_weights
 from core.schedule import Denoise, Schedule, rates
 from core.state import RandnLike, State
 
@@ -38,5 +38,5 @@ def deis(
         alpha, (d_alpha, d_sigma) = schedule.alpha(t), rates(schedule, t)
         return (d_sigma - d_alpha * schedule.sigma(t) / alpha) / alpha
 
-    weights, kept = noise_weights(schedule, times, adams(times, order, rise))
+    weights, kept = noise_weights(schedule, times, adams(latest(times, order), times, rise))
     return multistep(denoise, x, times, weights, kept=kept)

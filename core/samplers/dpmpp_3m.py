@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from core.samplers._exponential import ddim_weights, half_log_snr
-from core.samplers._multistep import adams, multistep
+from core.samplers._exponential import half_log_snr
+from core.samplers._multistep import data_weights, latest, multistep
 from core.schedule import Denoise, Schedule
 from core.state import RandnLike, State
 
@@ -24,10 +24,5 @@ def dpmpp_3m(
 ) -> Iterator[State]:
     """Deterministic: `randn_like` is not called. The orders of the first steps are 1 and 2; one that lands on sigma = 0
     is first order."""
-    lam, alpha = half_log_snr(schedule, times), schedule.alpha(times)
-    direct = ddim_weights(schedule, times[:-1], times[1:])
-    exact = alpha[1:] * adams(lam, 3, lambda at: torch.exp(at - lam[1:]))
-    end = lam.diff().isinf()
-    on_x0 = torch.where(end, direct[1], exact[0])
-    past = torch.where(end, 0.0, exact[1:])
-    return multistep(denoise, x, times, [direct[0], on_x0, *past.unbind()], kept=[])
+    weights = data_weights(schedule, times, latest(half_log_snr(schedule, times), 3))
+    return multistep(denoise, x, times, weights, kept=[])

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from core.samplers._multistep import adams, level, multistep, noise_weights
+from core.samplers._multistep import adams, latest, level, multistep, noise_weights
 from core.schedule import Denoise, Schedule
 from core.state import RandnLike, State
 
@@ -32,6 +32,6 @@ def lms(
     """
     if order not in (1, 2, 3, 4):
         raise ValueError(f"lms: order must be 1, 2, 3 or 4, got {order}")
-    shares = adams(level(schedule, times), order, torch.ones_like)
-    weights, kept = noise_weights(schedule, times, shares)
+    levels = level(schedule, times)
+    weights, kept = noise_weights(schedule, times, adams(latest(levels, order), levels, torch.ones_like))
     return multistep(denoise, x, times, weights, kept=kept)
