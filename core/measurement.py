@@ -117,7 +117,7 @@ def measure(
 
 def damped(y: Tensor, rho: Tensor | float, gram: Tensor | float = 1.0) -> Tensor:
     """y / (gram + rho), and 0 where both are: y (B, *measured), `gram` >= 0 the eigenvalues of A A^T."""
-    if isinstance(rho, Tensor) and rho.ndim:
+    if isinstance(rho, Tensor) and rho.ndim == 1:
         rho = expand_like(rho, y)
     total = gram + rho
     if isinstance(total, Tensor):
