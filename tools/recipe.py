@@ -25,7 +25,10 @@ from tools.schema import Recipe
 SAMPLING = ("run", "seed", "device", "precision", "compile", "channels_last", "sampler", "guidance", "sample")
 """What the command line of sampling may say; the rest is a matter of training and fixed by the run."""
 
-ADDED: Tree = {"loss": {"draws": "stratified", "coupling": "independent", "error": "squared"}}
+ADDED: Tree = {
+    "loss": {"draws": "stratified", "coupling": "independent", "error": "squared"},
+    "sampler": {"noise_scale": 1.0, "score_scale": 1.0},
+}
 """Keys that runs of an earlier time do not hold, with what those were trained with."""
 
 MAY_DIFFER = (

@@ -83,6 +83,8 @@ def line(recipe: Recipe, sample: Sample, name: str, checkpoint: str) -> dict[str
         "sampler_options": recipe.sampler.options,
         "grid": recipe.sampler.grid,
         "steps": recipe.sampler.steps,
+        "noise_scale": recipe.sampler.noise_scale,
+        "score_scale": recipe.sampler.score_scale,
         "guidance": recipe.guidance.scale,
         "weights": recipe.sample.weights,
         "checkpoint": checkpoint,

@@ -16,6 +16,7 @@ from core.guidance.classifier_free import classifier_free
 from core.sampling import last, per_example, prior
 from core.schedule import Denoise
 from core.state import State
+from core.temperature import scaled_noise, scaled_score
 from core.training.objective import NO_LABEL
 from core.training.seeds import generator_of
 from tools import build
@@ -68,14 +69,19 @@ def states(
     """
     device = next(denoiser.parameters()).device
     generators = [generator_of(sample.seed) for sample in samples]
-    randn_like = per_example(generators)
+    randn_like = scaled_noise(per_example(generators), noise_scale=recipe.sampler.noise_scale)
     grid = build.component("core.grids", recipe.sampler.grid)
     times = grid(denoiser.schedule, recipe.sampler.steps)
     noise = randn_like(torch.empty(len(samples), *event_shape, device=device))
     x = prior(denoiser.schedule, noise, times[0])
     yield State(times[0], x)
     sampler = resolve("core.samplers", recipe.sampler.name)
-    denoise = guided(denoiser, [sample.label for sample in samples], recipe.guidance.scale)
+    denoise = scaled_score(
+        guided(denoiser, [sample.label for sample in samples], recipe.guidance.scale),
+        denoiser.schedule,
+        score_scale=recipe.sampler.score_scale,
+        sigma_data=denoiser.sigma_data,
+    )
     yield from sampler(denoise, denoiser.schedule, x, times, randn_like=randn_like, **recipe.sampler.options)
 
 
