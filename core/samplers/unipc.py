@@ -7,8 +7,8 @@ system for the weights says, whatever its B(h):
     corrector of order p   that through the same and the one at s, once the denoiser has been called there
 
 and the corrected x takes the place of the predicted one, whose x0_hat is kept. So a corrector of order p makes the
-method one of order p + 1. B(h) decides only where the paper fixes a weight to 1/2 (its app. E): the predictor of order 2
-and the corrector of order 1 add
+method one of order p + 1. B(h) decides only where the paper fixes a weight to 1/2 (its app. E): the predictor of order
+2 and the corrector of order 1 add
 
     alpha_s B (m_-1 - m_0) / (2 r),  r = (lam_-1 - lam_t) / h,      and      alpha_s B (m_1 - m_0) / 2,
 

@@ -136,7 +136,7 @@ def test_adaptive_samplers_keep_to_their_tolerance(name, schedule, two_modes):
 def test_moments_converge_at_the_declared_order(name, options, schedule, sampler_error):
     """On Gaussian data mean and variance are recursions, exact for the samplers that draw noise."""
     sampler, order = build("core.samplers", name, options), stated(name, "ORDER")
-    grids = [uneven_times(schedule, n, order) for n in (32, 64, 128, 256)]
+    grids = [uneven_times(schedule, n, order) for n in (64, 128, 256, 512)]
     errors = [math.hypot(*sampler_error(sampler, schedule, t, mean=0.3, std=0.8)) for t in grids]
     assert slopes(errors) == pytest.approx([order] * 3, abs=0.25)
 

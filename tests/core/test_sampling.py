@@ -23,6 +23,10 @@ schedules = pytest.mark.parametrize("schedule", [build("core.schedules", n) for 
 samplers = pytest.mark.parametrize(("name", "options"), SAMPLERS, ids=str)
 
 
+def stated(name, constant, default):
+    return getattr(importlib.import_module(f"core.samplers.{name}"), constant, default)
+
+
 @samplers
 @schedules
 def test_yields_one_state_per_step_at_the_times_of_the_grid(schedule, name, options, two_modes):
@@ -43,9 +47,12 @@ def test_calls_the_denoiser_with_scalar_times_above_zero(schedule, name, options
 
     last(build("core.samplers", name, options)(denoise, schedule, torch.ones(2), karras(schedule, 4)))
     assert all(t.shape == () and t.dtype == torch.float64 and schedule.sigma(t) > 0 for t in seen)
-    calls = getattr(importlib.import_module(f"core.samplers.{name}"), "CALLS", 1)
+    if stated(name, "ADAPTIVE", False):
+        return
+    calls = stated(name, "CALLS", 1)
     from_pure_noise = schedule.alpha(torch.tensor(schedule.t_max)) == 0
-    assert len(seen) == 3 * calls + 1 or (from_pure_noise and len(seen) == 2 * calls + 2)
+    first, later = {"pndm": (3, 6), "plms": (1, 0)}.get(name, (0, 0))  # more calls of its first and of its next steps
+    assert len(seen) == 3 * calls + 1 + first + later or (from_pure_noise and len(seen) == 2 * calls + 2 + later)
 
 
 @samplers
@@ -113,8 +120,11 @@ def test_an_example_does_not_depend_on_its_batch(name, options):
         return last(sampler(lambda x, t: x / 2, Rectified(), x, times, randn_like=noise))
 
     together = sample([11, 12, 13, 14])
-    assert torch.equal(sample([13])[0], together[2])
-    assert torch.equal(sample([14, 11]), together[[3, 0]])
+    same = torch.equal
+    if stated(name, "ADAPTIVE", False):  # the batch chooses the steps
+        same = lambda a, b: torch.allclose(a, b, rtol=1e-4, atol=1e-4)  # noqa: E731
+    assert same(sample([13])[0], together[2])
+    assert same(sample([14, 11]), together[[3, 0]])
     assert not torch.equal(together[0], together[1])
 
 
