@@ -15,4 +15,4 @@ def lattice(n: int, generator: torch.Generator, device: torch.device | str | Non
     """`(n,)` float32 draws, strictly inside (0, 1); a CPU generator gives the same ones on every device."""
     source = generator.device
     shift = torch.rand((), generator=generator, device=source, dtype=torch.float32)
-    return inside((shift + torch.arange(n, device=source) / n) % 1).to(device or source)
+    return inside((shift + torch.arange(n, device=source, dtype=torch.float32) / n) % 1).to(device or source)

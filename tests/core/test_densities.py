@@ -78,24 +78,6 @@ def test_stratified_puts_one_draw_in_each_stratum(n, generator):
     assert (u * n).floor().long().sort().values.tolist() == list(range(n))
 
 
-@pytest.mark.parametrize("extreme", [0.0, 1 - 2**-24], ids=["least", "greatest"])
-def test_no_draw_rounds_to_an_end(extreme, generator, monkeypatch):
-    """(1023 + r) / 1024 is 1 in float32 for the greatest r, and a normal quantile of 1 is infinite."""
-    monkeypatch.setattr(torch, "rand", lambda n, dtype, **_: torch.full((n,), extreme, dtype=dtype))
-    u = stratified(1024, generator)
-    assert (u > 0).all()
-    assert (u < 1).all()
-    assert torch.special.ndtri(u).isfinite().all()
-
-
-def test_each_place_in_the_batch_is_uniform_on_its_own(generator):
-    """Over many batches of 4, every place has the deciles of U(0, 1): within 5 binomial standard errors."""
-    u = torch.stack([stratified(4, generator) for _ in range(4000)])
-    for place in u.T:
-        counts = torch.histc(place.double(), bins=10, min=0, max=1)
-        assert ((counts - 400).abs() < 5 * math.sqrt(4000 * 0.1 * 0.9)).all()
-
-
 def test_stratifying_cuts_the_variance_of_a_mean(generator):
     """Var of the batch mean of u falls from 1 / (12 n) to 1 / (12 n^3), by quadrature over strata."""
     n = 8
@@ -107,3 +89,82 @@ def test_the_generator_alone_decides():
     a, b = (stratified(16, torch.Generator().manual_seed(3)) for _ in range(2))
     assert torch.equal(a, b)
     assert not torch.equal(a, stratified(16, torch.Generator().manual_seed(4)))
+
+
+PDF = {
+    "uniform": ("time", lambda t: torch.ones_like(t)),
+    "log_normal": ("level", lambda y: (-(((y + 1.2) / 1.2) ** 2) / 2).exp() / (1.2 * math.sqrt(2 * math.pi))),
+    "logit_normal": ("time", lambda t: (-(torch.logit(t) ** 2) / 2).exp() / (math.sqrt(2 * math.pi) * t * (1 - t))),
+    "mode": ("time", lambda t: mode_pdf(t, 1.29)),
+    "cosine_map": ("time", lambda t: 2 / (math.pi - 2 * math.pi * t + 2 * math.pi * t**2)),
+    "laplace": ("log_snr", lambda y: (-y.abs() / 0.5).exp()),
+    "log_snr": ("log_snr", lambda y: ((y > -5) & (y < 13.3)) / 18.3),
+}
+"""The densities as their papers print them: of the share of t_max, of ln(sigma / alpha), or of log-SNR."""
+
+
+def mode_pdf(t, scale):
+    """Esser et al. 2024, eq. 20, inverted by bisection as they do: |d f^-1 / dt| with f falling in their u."""
+    low, high = torch.zeros_like(t), torch.ones_like(t)
+    for _ in range(60):
+        u = (low + high) / 2
+        above = 1 - u - scale * (torch.cos(math.pi / 2 * u) ** 2 - 1 + u) > t
+        low, high = torch.where(above, u, low), torch.where(above, high, u)
+    return 1 / (1 + scale - scale * math.pi / 2 * torch.sin(math.pi * u)).abs()
+
+
+@pytest.mark.parametrize("density", names("core.densities"))
+def test_quantiles_integrate_the_density_of_the_paper(density):
+    """The integral of the pdf from quantile a to quantile b is b - a, by 4000 trapezoids, on the cosine schedule."""
+    schedule, (variable, pdf) = Cosine(), PDF[density]
+    u = torch.tensor([0.05, 0.2, 0.5, 0.7, 0.95])
+    t = build("core.densities", density)(u, schedule)
+    y = {"time": t / schedule.t_max, "level": -log_snr(schedule, t) / 2, "log_snr": log_snr(schedule, t)}[variable]
+    for i in range(4):
+        grid = torch.linspace(0, 1, 4001) * (y[i + 1] - y[i]) + y[i]
+        assert torch.trapezoid(pdf(grid), grid).abs().item() == pytest.approx((u[i + 1] - u[i]).item(), rel=1e-5)
+
+
+def test_mode_and_cosine_map_quantiles():
+    """t(1/2) = 1/2 by symmetry; at scale 1 and u' = 1/4, 3/4 - (cos^2(pi / 8) - 3/4) = 0.6464; tan(pi / 8) = 0.4142."""
+    u = torch.tensor([0.25, 0.5, 0.75])
+    quarter = 1.5 - math.cos(math.pi / 8) ** 2
+    t = build("core.densities", "mode", {"scale": 1.0})(u, Rectified())
+    assert t.tolist() == pytest.approx([1 - quarter, 0.5, quarter])
+    assert build("core.densities", "mode", {"scale": 0.0})(u, EDM()).tolist() == pytest.approx([20, 40, 60])
+    third = 1 - 1 / (math.tan(math.pi / 8) + 1)
+    assert build("core.densities", "cosine_map")(u, Rectified()).tolist() == pytest.approx([third, 0.5, 1 - third])
+
+
+def test_cosine_map_is_the_cosine_schedules_log_snr():
+    """Esser et al. 2024, sec. 3.1: what it is made for."""
+    u = torch.linspace(0.01, 0.99, 9)
+    mapped = build("core.densities", "cosine_map")(u, Rectified())
+    plain = Cosine(offset=0.0, t_max=1.0)
+    assert torch.allclose(log_snr(Rectified(), mapped), log_snr(plain, Uniform()(u, plain)))
+
+
+@schedules
+def test_laplace_and_log_snr_do_not_depend_on_the_schedule(schedule):
+    """Hang et al. 2024, table 1: lambda = mean - b sgn(1/2 - u) ln(1 - 2 |u - 1/2|), of which the quartiles are b ln 2
+    from the mean. On times that the schedule reaches."""
+    u = torch.tensor([0.25, 0.5, 0.75])
+    t = build("core.densities", "laplace", {"mean": 0.5, "scale": 2.0})(u, schedule)
+    assert log_snr(schedule, t).tolist() == pytest.approx([0.5 - 2 * math.log(2) * k for k in (-1, 0, 1)], abs=1e-6)
+    t = build("core.densities", "log_snr", {"low": -3.0, "high": 5.0})(u, schedule)
+    assert log_snr(schedule, t).tolist() == pytest.approx([3, 1, -1], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "line"),
+    [
+        ("mode", {"scale": 1.8}, "density mode: scale must lie in [-1, 2 / (pi - 2)] = [-1, 1.7519], got 1.8"),
+        ("mode", {"scale": -1.1}, "density mode: scale must lie in [-1, 2 / (pi - 2)] = [-1, 1.7519], got -1.1"),
+        ("laplace", {"scale": 0.0}, "density laplace: scale must be positive, got 0.0"),
+        ("log_snr", {"low": 2.0, "high": 2.0}, "density log_snr: low must lie below high, got 2.0 and 2.0"),
+    ],
+)
+def test_options_out_of_range_are_refused(name, options, line):
+    with pytest.raises(ValueError) as caught:
+        build("core.densities", name, options)
+    assert str(caught.value) == line
