@@ -21,11 +21,11 @@ from core.monotone import time_by_search
 
 
 class LearnedSchedule(nn.Module):
-    """Variance-preserving, on t in [0, 1]; starts as w(t) = t but for 1 %. Gradients flow to its parameters through
+    """Variance-preserving, on t in [0, 1]; starts near w(t) = t. Gradients flow to its parameters through
     alpha, sigma and time, in the dtype of t. A submodule of `Denoiser`, so checkpoints and optimisers see it.
 
     `sigma_min` and `sigma_max` are levels (the paper's log-SNR 13.3 ... -5); `units` is the number of sigmoids.
-    Raises ValueError unless 0 < sigma_min < sigma_max and units >= 1.
+    Raises ValueError unless 0 < sigma_min < sigma_max and units >= 2.
     """
 
     t_max = 1.0
@@ -34,17 +34,17 @@ class LearnedSchedule(nn.Module):
         self, *, sigma_min: float = math.exp(-6.65), sigma_max: float = math.exp(2.5), units: int = 32
     ) -> None:
         super().__init__()
-        if not (0 < sigma_min < sigma_max and units >= 1):
+        if not (0 < sigma_min < sigma_max and units >= 2):
             raise ValueError(
-                f"learned schedule: needs 0 < sigma_min < sigma_max and units >= 1, "
+                f"learned schedule: needs 0 < sigma_min < sigma_max and units >= 2, "
                 f"got {sigma_min}, {sigma_max} and {units}"
             )
         self.sigma_min, self.sigma_max, self.units = sigma_min, sigma_max, units
-        step = 1 / units
-        self.centre = nn.Parameter((torch.arange(units) + 0.5) * step)
-        self.sharpness = nn.Parameter(torch.full((units,), 4.0 * units))  # softplus(x) = x for large x
-        self.height = nn.Parameter(torch.full((units,), math.log(math.expm1(0.01 * step))))
-        self.slope = nn.Parameter(torch.tensor(math.log(math.expm1(1.0))))
+        step = 1.2 / (units - 1)  # evenly spaced sigmoids, as wide as their distance, sum to a straight line
+        self.centre = nn.Parameter(torch.linspace(-0.1, 1.1, units))
+        self.sharpness = nn.Parameter(torch.full((units,), _before_softplus(2 / step)))
+        self.height = nn.Parameter(torch.full((units,), _before_softplus(step)))
+        self.slope = nn.Parameter(torch.tensor(_before_softplus(0.01)))
 
     def extra_repr(self) -> str:
         return f"sigma_min={self.sigma_min:.4g}, sigma_max={self.sigma_max:.4g}, units={self.units}"
@@ -70,3 +70,8 @@ class LearnedSchedule(nn.Module):
 
     def time(self, log_snr: Tensor) -> Tensor:
         return time_by_search(self, log_snr)
+
+
+def _before_softplus(x: float) -> float:
+    """The inverse of softplus."""
+    return x + math.log(-math.expm1(-x))

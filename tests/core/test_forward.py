@@ -7,9 +7,21 @@ import torch
 
 from core.discover import build, names
 from core.forward import forward_chain, noise_further, reversal, transition
+from core.learned_schedule import LearnedSchedule
 from core.schedule import diffuse
+from core.schedules.cosine import Cosine
+from core.schedules.discrete import Discrete, named_betas
+from core.schedules.shifted import Shifted
+from core.schedules.zero_terminal import ZeroTerminal, zero_terminal_betas
+from core.user_schedule import UserSchedule
 
-schedules = pytest.mark.parametrize("schedule", [build("core.schedules", n) for n in names("core.schedules")], ids=str)
+SCHEDULES = [build("core.schedules", n) for n in names("core.schedules")]
+SCHEDULES += [
+    *(Discrete("cosine", 40), Discrete("scaled_linear"), Discrete((0.05, 0.2, 0.01, 1.0)), LearnedSchedule()),
+    *(Shifted(Cosine(), 0.3), Shifted(Discrete(), 4.0), ZeroTerminal(Discrete("scaled_linear"))),
+    UserSchedule(lambda t: (1 - t) ** 2, lambda t: t * (2 - t)),
+]
+schedules = pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: str(s)[:60])
 
 
 @schedules
@@ -55,6 +67,41 @@ def test_beta_of_the_ddpm_chain():
     beta = 1 - scale**2
     assert torch.allclose(std**2, beta, rtol=1e-12)
     assert beta.item() == pytest.approx((0.1 + 19.9 * 0.5) * 0.001, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "betas",
+    [
+        *(tuple(named_betas(n, steps).tolist()) for n in ("linear", "scaled_linear", "cosine") for steps in (1000, 40)),
+        (0.3,),
+        (0.05, 0.2, 0.01, 0.9),
+        zero_terminal_betas((0.05, 0.2, 0.01, 0.9)),
+        zero_terminal_betas(named_betas("linear").tolist()),
+    ],
+    ids=lambda b: f"{len(b)} betas to {b[-1]:.3g}",
+)
+def test_the_chain_of_a_table_is_the_table(betas):
+    """q(x_k | x_(k-1)) = N(sqrt(1 - beta_k) x, beta_k), each beta to the rounding of 1 - beta and of the log-SNR; and
+    over part of a step and the rest of it, the same step."""
+    schedule, k, beta = Discrete(betas), torch.arange(float(len(betas))), torch.tensor(betas)
+    scale, std = transition(schedule, k, k + 1)
+    assert torch.allclose(1 - scale**2, beta, rtol=0, atol=1e-14)
+    assert torch.allclose(std**2, beta, rtol=1e-11)
+    (first, first_std), (rest, rest_std) = transition(schedule, k, k + 0.3), transition(schedule, k + 0.3, k + 1)
+    assert torch.allclose(first * rest, scale, rtol=1e-12, atol=1e-15)
+    assert torch.allclose(rest**2 * first_std**2 + rest_std**2, std**2, rtol=1e-10)
+
+
+def test_reversal_of_a_table_is_equation_7():
+    """Ho et al. 2020: mean sqrt(abar_s) beta / (1 - abar_t) x0 + sqrt(a) (1 - abar_s) / (1 - abar_t) x, variance
+    (1 - abar_s) / (1 - abar_t) beta, in the terms of the paper."""
+    beta = named_betas("linear", 100)
+    bar = torch.cumprod(1 - beta, 0)
+    k = torch.arange(1.0, 100)
+    from_x, from_x0, std = reversal(Discrete("linear", 100), k, k + 1)
+    assert torch.allclose(from_x0, bar[:-1].sqrt() * beta[1:] / (1 - bar[1:]), rtol=1e-10)
+    assert torch.allclose(from_x, (1 - beta[1:]).sqrt() * (1 - bar[:-1]) / (1 - bar[1:]), rtol=1e-10)
+    assert torch.allclose(std**2, (1 - bar[:-1]) / (1 - bar[1:]) * beta[1:], rtol=1e-10)
 
 
 @schedules

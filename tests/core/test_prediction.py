@@ -6,7 +6,9 @@ import torch
 from core.discover import build, names
 from core.prediction import target, to_x0, x0_error_scale
 from core.predictions.edm import EDM
-from core.schedule import diffuse, scales
+from core.predictions.score import score
+from core.schedule import diffuse, log_snr, scales
+from core.weightings.simple import simple
 
 predictions = pytest.mark.parametrize("prediction", names("core.predictions"))
 schedules = pytest.mark.parametrize("schedule", names("core.schedules"))
@@ -41,6 +43,7 @@ def test_at_the_clean_end_x_is_x0_whatever_the_network_says(prediction):
         ("eps", 3.0),
         ("v", 0.8 * 3 - 0.6 * 2),
         ("flow", 3.0 - 2.0),
+        ("score", -3.0 / 0.6),
         ("edm", (0.6 * 2 / 0.5 - 0.8 * 0.5 * 3) / 0.52**0.5),
     ],
 )
@@ -48,6 +51,30 @@ def test_definitions_match_the_papers(name, want):
     """Round trips cannot see a sign convention; literal numbers can (x0 = 2, eps = 3, alpha = 0.8, sigma = 0.6)."""
     values = map(torch.tensor, (2.0, 3.0, 0.8, 0.6))
     assert target(build("core.predictions", name), *values).item() == pytest.approx(want, rel=1e-14)
+
+
+@schedules
+def test_the_best_score_prediction_is_the_score_of_the_data(schedule, two_modes):
+    """Song et al. 2021b, eq. 7, and Tweedie's formula: where the network outputs d log p_t / dx, x0_hat is
+    E[x0 | x_t]. A unit of error in the score is sigma^2 / alpha in x0, so `simple` is the paper's weight sigma^2."""
+    schedule = build("core.schedules", schedule)
+    t, x = torch.linspace(0.02, 0.98, 25) * schedule.t_max, torch.linspace(-2, 2, 25)
+    alpha, sigma = scales(schedule, t, x)
+    got = to_x0(score, two_modes.score(schedule, x, t), x, alpha, sigma)
+    assert torch.allclose(got, two_modes.denoise(schedule)(x, t), rtol=1e-9, atol=1e-11)
+    weight = simple(log_snr(schedule, t)) * x0_error_scale(score, alpha, sigma) ** 2
+    assert torch.allclose(weight, sigma**2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_infinite_score_still_gives_x(dtype):
+    """At sigma = 0 and next to it: 1 / sigma at its largest, and no 0 * inf."""
+    sigma = torch.tensor([0.0, torch.finfo(dtype).tiny, 1e-30], dtype=dtype)
+    a, b = score(torch.ones_like(sigma), sigma)
+    assert b.isfinite().all()
+    x = torch.tensor([0.3, -2.0, 5.0], dtype=dtype)
+    assert torch.equal(to_x0(score, torch.full_like(x, 1e3), x, torch.ones_like(sigma), sigma), x)
+    assert (a == 0).all()
 
 
 @pytest.mark.parametrize("sigma", [0.002, 0.5, 80.0])
