@@ -15,9 +15,9 @@ import torch
 from core import discover
 from core.sampling import last
 from modalities import modality
-from tools import nearest, signature
+from tools import guidance, nearest, signature
 from tools.layers import Tree, fields
-from tools.schema import Options, Recipe
+from tools.schema import Guidance, Options, Recipe
 
 GROUPS = ("media", "network")
 """Groups of options that belong to the modality."""
@@ -146,7 +146,11 @@ def rehearse(tree: Tree) -> None:
     sampler = discover.build("core.samplers", tree["sampler"]["name"], tree["sampler"]["options"])
     times = grid(schedule, tree["sampler"]["steps"])
     noise = torch.zeros(1, 1, dtype=torch.float64)
-    last(sampler(lambda x, t: 0 * x, schedule, noise, times, randn_like=torch.zeros_like))
+    plan = Guidance(**tree["guidance"])
+    guidance.check(plan)
+    models = {role: lambda x, t: 0 * x for role in ("conditional", "unconditional", "weaker")}
+    denoise = guidance.compose(plan, models | {"schedule": schedule, "times": times})
+    last(sampler(denoise, schedule, noise, times, randn_like=torch.zeros_like))
 
 
 def _build(package: str, node: Options) -> Any:

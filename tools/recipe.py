@@ -28,6 +28,11 @@ SAMPLING = ("run", "seed", "device", "precision", "compile", "channels_last", "s
 ADDED: Tree = {
     "loss": {"draws": "stratified", "coupling": "independent", "error": "squared"},
     "sampler": {"noise_scale": 1.0, "score_scale": 1.0},
+    "guidance": {
+        "name": "classifier_free",
+        "rescale": 0.0,
+        **dict.fromkeys(("interval", "threshold", "negative", "weaker")),
+    },
 }
 """Keys that runs of an earlier time do not hold, with what those were trained with."""
 

@@ -1,7 +1,7 @@
 """Sample a trained model: one PNG, WAV or MP4 per sample, a sheet for the eye, and a manifest.
 
     python tools/sample.py run=runs/NAME [n=16] [label=K] [sampler=NAME] [sampler.steps=N] [guidance.scale=G]
-                           [seed=S] [out=DIR] [key=value ...]
+                           [guidance=NAME] [seed=S] [out=DIR] [key=value ...]
 
 A sample depends on its own seed alone: sample i is made from seed S + i, whatever the batch. `label` is a number or a
 name; without it the classes take turns. `torchrun --nproc-per-node=N tools/sample.py ...` spreads the work.
@@ -16,7 +16,7 @@ if __name__ == "__main__" and not __package__:
 from core.denoiser import Denoiser
 from core.training.distributed import World, processes
 from modalities.modality import Modality
-from tools import build, checkpoint, messages, sample_folder
+from tools import build, checkpoint, guidance, messages, sample_folder
 from tools import recipe as recipes
 from tools.progress import Progress
 from tools.schema import Recipe
@@ -64,7 +64,7 @@ def restored(recipe: Recipe, media: Modality, folder: Path, world: World) -> Den
 
 def default_out(recipe: Recipe, folder: Path) -> Path:
     """A folder of the run that says what made the samples, so that another setting does not overwrite them."""
-    words = [folder.name, recipe.sampler.name, str(recipe.sampler.steps), f"guidance{recipe.guidance.scale:g}"]
+    words = [folder.name, recipe.sampler.name, str(recipe.sampler.steps), guidance.word(recipe.guidance)]
     label = [] if recipe.sample.label is None else [f"label{recipe.sample.label}"]
     return Path(recipe.run) / "samples" / "-".join([*words, *label, f"seed{recipe.seed}"])
 

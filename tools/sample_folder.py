@@ -17,9 +17,11 @@ from core.denoiser import Denoiser
 from core.training.distributed import World
 from modalities.modality import Modality
 from modalities.writing import write_bytes
+from tools import guidance
 from tools.sampling import Sample, draw, plan
 from tools.schema import Recipe
 from tools.training import autocast
+from tools.weaker import weaker
 
 SHEET = 64
 """A sheet shows at most so many samples."""
@@ -39,7 +41,7 @@ def fill(
 
     Several processes share the samples; the first one writes sheet and manifest.
     """
-    samples = plan(recipe)
+    samples, worse = plan(recipe), weaker(recipe, media, world.device)
     if world.first:
         clear(out)
     world.barrier()
@@ -47,7 +49,7 @@ def fill(
     shown: list[tuple[int, Tensor]] = []
     lines: list[dict[str, Any]] = []
     with autocast(recipe, world.device)():
-        for some, x0 in draw(recipe, denoiser, media.event_shape, mine):
+        for some, x0 in draw(recipe, denoiser, media.event_shape, mine, weaker=worse):
             for sample, example in zip(some, media.decode(x0.float()).cpu(), strict=True):
                 name = f"{sample.number:06d}{media.suffix}"
                 media.write(example, out / name)
@@ -86,6 +88,7 @@ def line(recipe: Recipe, sample: Sample, name: str, checkpoint: str) -> dict[str
         "noise_scale": recipe.sampler.noise_scale,
         "score_scale": recipe.sampler.score_scale,
         "guidance": recipe.guidance.scale,
+        "guidance_options": guidance.settings(recipe.guidance),
         "weights": recipe.sample.weights,
         "checkpoint": checkpoint,
         "recipe": recipe.recipe or recipe.modality,

@@ -108,7 +108,16 @@ class Sampler:
 
 @dataclass(kw_only=True)
 class Guidance:
+    """`guidance.eta=0.5` in a recipe is `options["eta"]` here: keys other than these are the method's own."""
+
+    name: str
     scale: float = key(at_least=0)
+    rescale: float = key(at_least=0, at_most=1)
+    interval: list[float] | None = key(at_least=0)
+    threshold: float | None = key(at_least=0, at_most=1)
+    negative: int | str | None
+    weaker: str | None
+    options: Options = options_of("core.guidance")
 
 
 @dataclass(kw_only=True)

@@ -1,5 +1,6 @@
 """Sampling from the command line: files, manifest, and that a sample depends on its seed alone."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import av
 import numpy
 import pytest
 import soundfile
+import yaml
 from PIL import Image
 
 from tests.tools.small import sampled, trained
+from tools import recipe as recipes
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +117,19 @@ def test_clips_have_their_frames(tmp_path):
         (["n=0"], "at least 1"),
         (["train.batch=3"], "fixed by training"),
         (["guidance.scale=-1"], "guidance.scale"),
+        (["guidance=agp"], "did you mean apg?"),
+        (["guidance=interval"], "unknown guidance 'interval'"),
+        (["guidance=apg", "guidance.zero_init=0.1"], "apg has no such option, cfg_zero has"),
+        (["guidance=apg", "guidance.momentum=2"], "momentum must lie between -1 and 1, got 2.0"),
+        (["guidance=cfg_plus_plus", "guidance.scale=2"], "scale must lie in [0, 1], got 2.0"),
+        (["guidance=autoguidance"], "needs a weaker model: guidance.weaker=runs/OTHER"),
+        (["guidance=autoguidance", "guidance.weaker=runs/nowhere"], "there is no checkpoint"),
+        (["guidance.weaker=runs/other"], "of no use to guidance=classifier_free, only to autoguidance"),
+        (["guidance.interval=[1]"], "guidance.interval must be two levels, [low, high], got [1.0]"),
+        (["guidance.interval=[2,1]"], "needs 0 <= low < high"),
+        (["guidance.rescale=2"], "guidance.rescale must be at most 1"),
+        (["guidance.threshold=99"], "guidance.threshold must be at most 1"),
+        (["guidance.negative=9"], "guidance.negative=9 is out of range: 0 to 4"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(run, tmp_path, capsys, words, expected):
@@ -147,3 +163,72 @@ def test_a_checkpoint_of_another_recipe_is_refused(run, tmp_path, capsys):
     recipe.write_text(recipe.read_text().replace("width: 8", "width: 16"))
     assert sampled(copy, f"out={tmp_path / 'out'}") == 2
     assert "does not fit its recipe" in capsys.readouterr().err
+
+
+GUIDED = {
+    "plain": ["guidance.scale=3"],
+    "apg": ["guidance=apg", "guidance.scale=3", "guidance.momentum=-0.5", "guidance.norm_threshold=5"],
+    "zero": ["guidance=cfg_zero", "guidance.scale=3", "guidance.zero_init=0.1"],
+    "plus": ["guidance=cfg_plus_plus", "guidance.scale=0.5"],
+    "rescale": ["guidance.scale=3", "guidance.rescale=0.7"],
+    "interval": ["guidance.scale=3", "guidance.interval=[0.1,2]"],
+    "threshold": ["guidance.scale=3", "guidance.threshold=0.9"],
+    "negative": ["guidance.scale=3", "guidance.negative=ring"],
+}
+
+
+def test_every_guidance_can_be_named(run, tmp_path):
+    """Nine settings, nine different pictures, each with its method in the manifest."""
+    common = ["n=2", "label=0", "sampler=ddim", "sampler.steps=4"]
+    weak = ["guidance=autoguidance", "guidance.scale=3", f"guidance.weaker={run}", "guidance.rescale=0.3"]
+    for name, words in {**GUIDED, "weaker": weak}.items():
+        assert sampled(run, *common, *words, f"out={tmp_path / name}") == 0
+    pictures = {name: pixels(tmp_path / name)["000000.png"] for name in [*GUIDED, "weaker"]}
+    for a, b in itertools.combinations(pictures, 2):
+        assert (pictures[a] != pictures[b]).any(), (a, b)
+    assert manifest(tmp_path / "apg")[0]["guidance_options"] == {"name": "apg", "momentum": -0.5, "norm_threshold": 5.0}
+    assert manifest(tmp_path / "interval")[0]["guidance_options"] == {"interval": [0.1, 2.0]}
+    assert manifest(tmp_path / "plain")[0]["guidance_options"] == {}
+
+
+def test_guidances_that_change_nothing_change_nothing(run, tmp_path):
+    """APG with eta 1, an interval of all levels and a threshold out of reach are classifier-free guidance; the model is
+    not weaker than itself; and a setting has a folder of its own."""
+    common = ["n=2", "label=0", "sampler=ddim", "sampler.steps=4"]
+    for name, words in {
+        "want": ["guidance.scale=2"],
+        "apg": ["guidance=apg", "guidance.scale=2", "guidance.eta=1"],
+        "interval": ["guidance.scale=2", "guidance.interval=[0,1000]"],
+        "off": [],
+        "self": ["guidance=autoguidance", "guidance.scale=2", f"guidance.weaker={run}"],
+        "zero": ["guidance=cfg_zero", "guidance.zero_init=0"],
+    }.items():
+        assert sampled(run, *common, *words, f"out={tmp_path / name}") == 0
+    shown = {name: pixels(tmp_path / name) for name in ("want", "apg", "interval", "off", "self", "zero")}
+    for name, want in {"apg": "want", "interval": "want", "self": "off", "zero": "off"}.items():
+        assert all(numpy.abs(shown[name][k] - shown[want][k]).max() <= 1 for k in shown[want]), name
+    assert any((shown["want"][k] != shown["off"][k]).any() for k in shown["off"])
+    assert sampled(run, *common, "guidance=apg", "guidance.scale=2", "guidance.eta=0.5") == 0
+    assert (run / "samples" / "step-00000006-ddim-4-guidance2-apg-eta0.5-label0-seed0").is_dir()
+
+
+def test_a_weaker_model_of_other_media_is_refused(run, tmp_path, capsys):
+    import shutil
+
+    other = tmp_path / "other"
+    shutil.copytree(run / "checkpoints" / "step-00000006", other)
+    recipe = other / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("size: 16", "size: 32"))
+    assert sampled(run, f"out={tmp_path / 'out'}", "guidance=autoguidance", f"guidance.weaker={other}") == 2
+    assert f"guidance.weaker={other}: its media is" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_from_before_guidance_had_methods_is_read(run, tmp_path):
+    """Its recipe holds a scale and nothing else of guidance."""
+    new = recipes.read(run / "recipe.yaml")
+    text = yaml.safe_load((run / "recipe.yaml").read_text())
+    text["guidance"] = {"scale": text["guidance"]["scale"]}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(text))
+    assert recipes.read(tmp_path / "recipe.yaml") == new
+    assert new.guidance.name == "classifier_free"
