@@ -68,7 +68,7 @@ class LowRank:
         def wiener(variance: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
             return alpha * variance / (alpha**2 * variance + sigma**2)
 
-        return lambda x, t: self.mean + self._map(schedule, x, t, wiener)
+        return lambda x, t: (self.mean + self._map(schedule, x, t, wiener)).to(x.dtype)
 
     def _map(
         self, schedule: Schedule, x: Tensor, t: Tensor, gain: Callable[[Tensor, Tensor, Tensor], Tensor]

@@ -38,7 +38,7 @@ class Mixture1D:
 
         def f(x: Tensor, t: Tensor) -> Tensor:
             alpha, gap, var, log_p = self._at(schedule, x, t)
-            return (log_p.softmax(-1) * (self.mean + alpha * self.std**2 / var * gap)).sum(-1)
+            return (log_p.softmax(-1) * (self.mean + alpha * self.std**2 / var * gap)).sum(-1).to(x.dtype)
 
         return f
 
