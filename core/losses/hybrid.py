@@ -1,0 +1,75 @@
+"""The loss that trains a mean and a variance at once (Nichol & Dhariwal 2021, eq. 16).
+
+    L_hybrid = L_simple + weight L_vlb,      L_vlb = steps E_t KL(q(x_s | x_t, x0) || p(x_s | x_t)) / d
+
+L_simple is the denoising loss with any weighting. x0_hat passes into L_vlb without its gradient, so that it teaches the
+variance alone. L_vlb is in nats per number of the event; with t uniform it is the bound's sum over `steps` steps, and
+any other density of times only changes how much each time counts: the best variance at each time is the same.
+"""
+
+import typing
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.denoiser import Condition, Denoiser
+from core.errors.squared import squared
+from core.learned_variance import LearnedVariance
+from core.losses.denoising import Error, Weighting, denoising_loss
+from core.prediction import to_x0
+from core.reverse import reverse_kl
+from core.schedule import diffuse, scales
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """A denoiser that has been asked already: the denoising loss then costs no second network call."""
+
+    denoiser: LearnedVariance
+    given: Tensor
+
+    @property
+    def schedule(self) -> typing.Any:
+        return self.denoiser.schedule
+
+    @property
+    def prediction(self) -> typing.Any:
+        return self.denoiser.prediction
+
+    def output(self, x: Tensor, t: Tensor, cond: Condition = None) -> Tensor:
+        return self.given
+
+
+def hybrid_loss(
+    denoiser: LearnedVariance,
+    x0: Tensor,
+    t: Tensor,
+    eps: Tensor,
+    weighting: Weighting,
+    cond: Condition = None,
+    *,
+    error: Error = squared,
+    weight: float = 0.001,
+    steps: int = 1000,
+) -> Tensor:
+    """Per-example loss (B,), in float32 or better. x0, eps (B, C, *rest); t (B,) in (0, t_max].
+
+    The variance is learned for steps of t_max / `steps`: s = t less that. A t below two steps takes s = t / 2, in place
+    of the paper's clipped variance of the first step: `ddpm` adds no noise on its way to 0. Raises
+    ValueError for weight < 0 or steps < 1.
+    """
+    if not (weight >= 0 and steps >= 1):
+        raise ValueError(f"hybrid: needs weight >= 0 and steps >= 1, got {weight} and {steps}")
+    schedule = denoiser.schedule
+    x = diffuse(schedule, x0, t, eps)
+    output, fraction = denoiser.outputs(x, t, cond)
+    asked = typing.cast(Denoiser, _Answered(denoiser, output))
+    simple = denoising_loss(asked, x0, t, eps, weighting, cond, error=error)
+    x0_hat = to_x0(denoiser.prediction, output.detach(), x, *scales(schedule, t, x0))
+    t = t.to(torch.promote_types(t.dtype, torch.float32))
+    s = torch.maximum(t - schedule.t_max / steps, t / 2)
+    return simple + weight * steps * reverse_kl(schedule, x0, x0_hat, s, t, fraction).flatten(1).mean(1)
+
+
+hybrid = hybrid_loss
