@@ -17,13 +17,21 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
-    """Singular values of `(..., rows, columns)` brought to about 1 (between 0.7 and 1.2), directions kept."""
+    """Singular values of `(..., rows, columns)` brought to about 1 (between 0.7 and 1.2), directions kept.
+
+    Each iteration is x <- Q x with Q = a + b G + c G^2 and G = x x^T, so that the product P of all Q, and G <- Q^2 G, can
+    be had from rows x rows matrices alone: x itself, which in a convolution is nine times as wide, is touched twice.
+    """
     a, b, c = COEFFICIENTS
     wide = matrices.mT if matrices.size(-2) > matrices.size(-1) else matrices
     x = wide / (wide.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    gram, identity = x @ x.mT, torch.eye(x.size(-2), dtype=x.dtype, device=x.device)
+    product = identity
     for _ in range(iterations):
-        gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        q = a * identity + b * gram + c * gram @ gram
+        product = q @ product
+        gram = q @ (q @ gram)
+    x = product @ x
     return x.mT if matrices.size(-2) > matrices.size(-1) else x
 
 
