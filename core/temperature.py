@@ -10,8 +10,8 @@ of x0; this one is exact for data N(m, S^2 I): it makes them N(m, S^2 / score_sc
     standard deviation = noise_scale S / sqrt(score_scale),    mean = m
 
 so either a noise_scale of sqrt(T) or a score_scale of 1 / T is the temperature T of a Gaussian. On other data they
-differ. Less noise draws all samples towards the middle of the data. A larger score narrows each mode in its place: one of
-std s is left by the ODE with the variance A^P s^(2 Q), A = S^2 / score_scale, P = (S^2 - A) / (s^2 - A), Q = 1 - P.
+differ. Less noise draws all samples towards the middle of the data. A larger score narrows each mode in its place: to
+one of variance s^2 the ODE gives A^P s^(2 Q), with A = S^2 / score_scale, P = (S^2 - A) / (s^2 - A), Q = 1 - P.
 """
 
 import math
