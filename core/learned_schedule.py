@@ -8,7 +8,7 @@ The paper's log-SNR is linear in w; so it is here, but for the bend below sigma_
 
 It is not among the schedules that a recipe can name. A loss weighed by log-SNR alone falls if the schedule runs to
 where it is easy; the expected ELBO does not depend on w at all, and w is trained on the *variance* of its one-draw
-estimate (Kingma et al. 2021, sec. 5.1 and app. I).
+estimate (Kingma et al. 2021, sec. 5 and app. I).
 """
 
 import math

@@ -10,7 +10,10 @@ import pytest
 from core import discover
 from core.discover import build, nearest, options_of, resolve
 from core.samplers.heun import heun
+from core.schedules.cosine import Cosine
 from core.schedules.linear import Linear
+from core.schedules.shifted import Shifted
+from core.schedules.zero_terminal import ZeroTerminal
 from core.weightings.simple import simple
 
 PACKAGES = ["densities", "grids", "guidance", "losses", "predictions", "samplers", "schedules", "weightings"]
@@ -55,10 +58,19 @@ def test_build_makes_instances_and_partials():
     assert type(bound.keywords["s_churn"]) is float
 
 
+def test_a_component_may_hold_a_component():
+    """By its name, or by its name and options, to any depth."""
+    assert build("core.schedules", "shifted", {"base": "cosine", "factor": 2}) == Shifted(Cosine(), 2.0)
+    inner = {"name": "zero_terminal", "base": {"name": "linear", "beta_max": 10}}
+    got = build("core.schedules", "shifted", {"base": inner})
+    assert got == Shifted(ZeroTerminal(Linear(beta_max=10.0)))
+    assert inner["name"] == "zero_terminal"  # the recipe's own node is not used up
+
+
 @pytest.mark.parametrize(
     ("package", "name", "options", "line"),
     [
-        ("samplers", "huen", {}, "unknown sampler 'huen' (did you mean 'heun'?); choose one of ddim, "),
+        ("samplers", "huen", {}, "unknown sampler 'huen' (did you mean 'heun'?); choose one of "),
         ("densities", "lognormal", {}, "unknown density 'lognormal' (did you mean 'log_normal'?); choose one of "),
         ("losses", "zzz", {}, "unknown loss 'zzz'; choose one of denoising"),
         ("schedules", "linear", {"beta_mx": 3}, "unknown option 'beta_mx' of schedule linear (did you mean "),
@@ -70,6 +82,10 @@ def test_build_makes_instances_and_partials():
         ("samplers", "ddim", {"eta": None}, "option 'eta' of sampler ddim takes float, got None"),
         ("guidance", "classifier_free", {}, "option 'scale' of guidance classifier_free is missing"),
         ("schedules", "rectified", {"t_max": 3.0}, "schedule rectified: t_max must lie in (0, 1], got 3.0"),
+        ("schedules", "shifted", {"base": "cosin"}, "unknown schedule 'cosin' (did you mean 'cosine'?); choose one of "),
+        ("schedules", "shifted", {"base": 3}, "option 'base' of schedule shifted takes the name of a schedule, got 3"),
+        ("schedules", "shifted", {"base": {"offset": 0.1}}, "option 'base' of schedule shifted takes the name of a "),
+        ("schedules", "shifted", {"base": {"name": "edm", "q": 3}}, "unknown option 'q' of schedule edm; it takes t_max"),
     ],
 )  # fmt: skip
 def test_mistakes_get_one_line(package, name, options, line):

@@ -80,7 +80,7 @@ def elbo_terms(schedule, t):
 
 def test_it_learns_the_pace_and_cannot_change_the_bound():
     """The integral is the entropy of a coin, ln 2 nats, less what pure noise still knows of it, and does not depend on
-    the schedule (Kingma et al. 2021, sec. 5.1; Guo et al. 2005). The variance of its one-draw estimate does (app. I):
+    the schedule (Kingma et al. 2021, sec. 5; Guo et al. 2005). The variance of its one-draw estimate does (app. I):
     descent on it finds a schedule under which times are worth more nearly the same, and leaves the mean."""
     schedule, t = LearnedSchedule(sigma_min=0.15, units=16), (torch.arange(100) + 0.5) / 100
     optimizer = torch.optim.LBFGS(schedule.parameters(), max_iter=40, line_search_fn="strong_wolfe")

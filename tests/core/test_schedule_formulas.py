@@ -98,7 +98,7 @@ def test_sigmoid_is_symmetric_where_its_ends_are():
     ids=lambda s: str(s)[:30],
 )
 def test_shifted_multiplies_the_level_at_every_time(base, factor):
-    """Hoogeboom et al. 2023, eq. 5: the log-SNR moves by -2 ln factor, and the scale of x stays the base's own."""
+    """Hoogeboom et al. 2023, sec. 3.1: the log-SNR moves by -2 ln factor, and the scale of x stays the base's own."""
     schedule, t = Shifted(base, factor), T * base.t_max
     assert torch.allclose(log_snr(schedule, t), log_snr(base, t) - 2 * math.log(factor), rtol=1e-12, atol=1e-12)
     if isinstance(base, EDM | VE):
