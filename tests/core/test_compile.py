@@ -61,7 +61,7 @@ def watched(sampler, schedule, times):
 def test_no_value_is_read_between_the_first_call_and_the_last(name, options, schedule):
     calls, reads = watched(build("core.samplers", name, options), schedule, karras(schedule, 6))
     assert calls >= 6
-    assert [n for n in reads if 0 < n] == []
+    assert [n for n in reads if n > 0] == []
 
 
 def test_the_watch_sees_a_read():
