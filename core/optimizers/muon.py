@@ -19,8 +19,8 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
     """Singular values of `(..., rows, columns)` brought to about 1 (between 0.7 and 1.2), directions kept.
 
-    Each iteration is x <- Q x with Q = a + b G + c G^2 and G = x x^T, so that the product P of all Q, and G <- Q^2 G, can
-    be had from rows x rows matrices alone: x itself, which in a convolution is nine times as wide, is touched twice.
+    Each iteration is x <- Q x with Q = a + b G + c G^2 and G = x x^T. The product of all Q, and G <- Q^2 G, come from
+    rows x rows matrices alone: x itself, which in a convolution is nine times as wide, is touched twice.
     """
     a, b, c = COEFFICIENTS
     wide = matrices.mT if matrices.size(-2) > matrices.size(-1) else matrices
