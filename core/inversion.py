@@ -118,8 +118,8 @@ def blend(
     weight: Tensor | float = 0.5,
 ) -> Tensor:
     """The signal between two, first (B, *event) at weight 0 and second at 1, through their codes and `slerp`."""
-    codes = [encode(sampler, denoise, schedule, x0, times) for x0 in (first, second)]
-    return decode(sampler, denoise, schedule, slerp(*codes, weight), times)
+    a, b = (encode(sampler, denoise, schedule, x0, times) for x0 in (first, second))
+    return decode(sampler, denoise, schedule, slerp(a, b, weight), times)
 
 
 def _refuse(x: Tensor) -> Tensor:

@@ -6,6 +6,9 @@
 with c <= 1 as large as keeps the noise that y brings into x_s, from_x0 c noise_std A^+ n, below std z, and z made
 smaller by as much, in the range of A alone. (The paper, whose Sigma is a multiple of I, makes it smaller everywhere.)
 Without noise it is `ddnm` with the sampler `ddpm`.
+
+That holds for one step. The noise of y is the same in all of them and adds up, where the noise that it replaces is
+drawn anew: on a fine grid, whose steps each bring little, c is 1 almost to the end and the samples are those of `ddnm`.
 """
 
 from collections.abc import Iterator
