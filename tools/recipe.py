@@ -26,6 +26,7 @@ SAMPLING = ("run", "seed", "device", "precision", "compile", "channels_last", "s
 """What the command line of sampling may say; the rest is a matter of training and fixed by the run."""
 
 ADDED: Tree = {
+    "ema": {"name": "warm_up"},
     "loss": {"draws": "stratified", "coupling": "independent", "error": "squared"},
     "sampler": {"noise_scale": 1.0, "score_scale": 1.0},
     "guidance": {

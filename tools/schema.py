@@ -69,12 +69,6 @@ class Optimizer:
 
 
 @dataclass(kw_only=True)
-class Average:
-    half_life: float = key(above=0)
-    warmup: float = key(above=0, at_most=1)
-
-
-@dataclass(kw_only=True)
 class Train:
     batch: int = key(at_least=1)
     accumulate: int = key(at_least=1)
@@ -147,7 +141,7 @@ class Recipe:
     denoiser: DenoiserPart
     loss: Loss
     optimizer: Optimizer
-    ema: Average
+    ema: Options = component("core.averages")
     train: Train
     checkpoint: Checkpoint
     log: Log

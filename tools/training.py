@@ -34,7 +34,7 @@ class Training:
         self.network = self.denoiser.network
         if recipe.channels_last and len(media.event_shape) == 3:
             self.network.to(memory_format=torch.channels_last)
-        self.ema = EMA(self.network, half_life=recipe.ema.half_life, warmup=recipe.ema.warmup)
+        self.ema = EMA(self.network, build.component("core.averages", recipe.ema))
         self.objective = build.objective(recipe)
         self.objective.modules.to(world.device)
         self.optimizer = build.optimizer(recipe, self.network, self.objective.modules)

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import nn
 
+from core.averages.warm_up import WarmUp
 from core.denoiser import Denoiser
 from core.densities.log_normal import LogNormal
 from core.draws.stratified import stratified
@@ -37,7 +38,7 @@ def train(data, steps=600, batch=512):
     torch.manual_seed(0)
     g = torch.Generator().manual_seed(0)
     denoiser = Denoiser(Perceptron().float(), SCHEDULE, PREDICTION, sigma_data=SIGMA_DATA)
-    ema = EMA(denoiser, half_life=50.0)
+    ema = EMA(denoiser, WarmUp(half_life=50.0))
     optimizer = torch.optim.Adam(denoiser.parameters(), lr=1e-2)
     decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, steps)
     for _ in range(steps):
