@@ -39,7 +39,7 @@ schedules = pytest.mark.parametrize("schedule", names("core.schedules"))
 
 def schedule_of(name, grid):
     """Schedules that 40 steps in t do not resolve get a range of the data's size: a grid in t spends one step of EDM's
-    sigma = 80 ... 0 on the data; Euler's step in t is 21 % of the level on VE; Laplace's rates are infinite at both ends."""
+    sigma = 80 ... 0 on the data; a step in t is 21 % of VE's level; Laplace's rates are infinite at both ends."""
     if name == "edm" and grid in IN_TIME:
         return EDM(t_max=4.0)
     coarse = {"ve": VE(sigma_min=0.1, sigma_max=4.0), "laplace": Laplace(scale=2.0, t_max=0.999)}
