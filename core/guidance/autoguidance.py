@@ -1,6 +1,6 @@
 """Autoguidance (Karras et al. 2024): away from a worse version of the model itself, under the same condition."""
 
-from core.guidance.classifier_free import classifier_free
+from core.guidance._extrapolated import extrapolated
 from core.schedule import Denoise
 
 
@@ -10,4 +10,4 @@ def autoguidance(conditional: Denoise, weaker: Denoise, *, scale: float) -> Deno
     `weaker` is a smaller or less trained model of the same data, on the same schedule (`core.schedule.transport` brings
     it there). Scale 1 is off and never calls it. Unlike classifier-free guidance it works without conditions.
     """
-    return classifier_free(conditional, weaker, scale=scale)
+    return extrapolated(weaker, conditional, scale=scale)

@@ -1,5 +1,6 @@
 """The same denoiser, evaluated once per (x, t) however many guidances ask for it."""
 
+import torch
 from torch import Tensor
 
 from core.schedule import Denoise
@@ -8,12 +9,15 @@ from core.schedule import Denoise
 def shared(denoise: Denoise) -> Denoise:
     """`rescale(classifier_free(c, u, scale=3.0), c)` calls c twice a step; with `c = shared(c)`, once.
 
-    It keeps the last answer, and gives it again for the same tensor objects x and t, unchanged in place.
+    It keeps the last answer, and gives it again for the same tensor objects x and t, unchanged in place. While a graph
+    is traced it keeps nothing: equal calls are the compiler's to merge.
     """
     last: tuple[Tensor, Tensor, int, Tensor] | None = None
 
     def remembered(x: Tensor, t: Tensor) -> Tensor:
         nonlocal last
+        if torch.compiler.is_compiling():
+            return denoise(x, t)
         version = 0 if x.is_inference() else x._version  # inference tensors do not count their changes
         if last is None or last[0] is not x or last[1] is not t or last[2] != version:
             last = (x, t, version, denoise(x, t))
