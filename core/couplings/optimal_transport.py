@@ -1,4 +1,4 @@
-"""Minibatch optimal transport (Pooladian et al. 2023, sec. 3; Tong et al. 2024, sec. 3.2): near noise for each x0.
+"""Minibatch optimal transport (Pooladian et al. 2023; Tong et al. 2024): near noise for each x0.
 
     pi = argmin over permutations of sum_i |x0_i - eps_pi(i)|^2
 

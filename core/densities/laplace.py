@@ -12,7 +12,6 @@ from core.schedule import Schedule
 class Laplace:
     """p(lambda) = e^(-|lambda - mean| / scale) / (2 scale), in nats; lambda falls with u.
 
-
     What lies beyond t_max trains t_max. Raises ValueError unless scale > 0.
     """
 

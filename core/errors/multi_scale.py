@@ -1,4 +1,4 @@
-"""Multi-scale loss (Hoogeboom et al. 2023, sec. 3.2): the square error of the residual and of its averages.
+"""Multi-scale loss (Hoogeboom et al. 2023): the square error of the residual and of its averages.
 
     sum over s = d, d/2, ..., coarsest of (d / s) weight mean(D_s[residual]^2),      D_s averages down to resolution s
 

@@ -72,12 +72,15 @@ class World:
 
 
 def everyone(rows: Tensor) -> Tensor:
-    """The rows (n, ...) of all processes, in the order of their ranks, on each of them; `rows` where there is one."""
+    """The rows (n, ...) of all processes on each of them, in the order of the global batch.
+
+    Process r of R holds its rows r, r + R, ...; where there is one, the result is `rows` itself.
+    """
     if not (dist.is_available() and dist.is_initialized()):
         return rows
     box = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
     dist.all_gather(box, rows.contiguous())
-    return torch.cat(box)
+    return torch.stack(box, 1).flatten(0, 1)
 
 
 def average(tensors: Iterable[Tensor]) -> None:

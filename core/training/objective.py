@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,14 @@ NO_LABEL = -1
 
 Coupling = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """`coupling(x0, eps, label) -> eps`, see `core.couplings`."""
+
+
+@runtime_checkable
+class Resampling(Protocol):
+    """Draws that are not uniform: `weight(u)` makes up for it, `observe(u, losses)` tells them what came of it."""
+
+    def weight(self, u: Tensor) -> Tensor: ...
+    def observe(self, u: Tensor, losses: Tensor) -> None: ...
 
 
 class Drawn(NamedTuple):
@@ -56,7 +64,12 @@ class Objective:
     @cached_property
     def modules(self) -> nn.ModuleDict:
         """The parts with a state, by the name of their field."""
-        parts = {"weighting": self.weighting, "density": self.density, "draws": self.draws, "error": self.error}
+        parts: dict[str, object] = {
+            "weighting": self.weighting,
+            "density": self.density,
+            "draws": self.draws,
+            "error": self.error,
+        }
         return nn.ModuleDict({name: part for name, part in parts.items() if isinstance(part, nn.Module)})
 
     def draw(
@@ -88,7 +101,7 @@ class Objective:
         weight = torch.ones_like(t)
         if getattr(self.weighting, "per_nat", False):
             weight = weight * nats_per_draw(self.density, schedule, u)
-        if hasattr(self.draws, "weight"):
+        if isinstance(self.draws, Resampling):
             weight = weight * self.draws.weight(u)
         return Drawn(t, eps, cond, u, weight)
 
@@ -101,7 +114,7 @@ class Objective:
 
     def observe(self, drawn: Drawn, losses: Tensor) -> None:
         """Show the losses (B,) of a step to draws that depend on them."""
-        if hasattr(self.draws, "observe"):
+        if isinstance(self.draws, Resampling):
             self.draws.observe(drawn.u, losses.detach() / self.draws.weight(drawn.u))
 
 

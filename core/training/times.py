@@ -3,7 +3,7 @@
 t = density(u, schedule) with u uniform, so log-SNR has the density 1 / |d lambda / du| at t, whatever the schedule and
 the density are, and
 
-    E_u[ |d lambda / du| w(lambda) error ]  =  int w(lambda) error d lambda          (Kingma & Gao 2023, eq. 11)
+    E_u[ |d lambda / du| w(lambda) error ]  =  int w(lambda) error d lambda          (Kingma & Gao 2023, sec. 3)
 
 over the range that the density reaches. No density needs more than its quantile function for it.
 """

@@ -1,4 +1,4 @@
-"""Sigmoid weighting (Kingma & Gao 2023, sec. 5 and fig. 3; Hoogeboom et al. 2024, eq. 6): the bound, faded out.
+"""Sigmoid weighting (Kingma & Gao 2023; Hoogeboom et al. 2024): the bound, faded out.
 
     w = sigmoid(bias - lambda) e^lambda / 2  per nat
 

@@ -1,4 +1,4 @@
-"""Soft-min-SNR (Crowson et al. 2024, sec. 4.4): min-SNR without its corner.  w = gamma SNR / (SNR + gamma).
+"""Soft-min-SNR (Crowson et al. 2024): min-SNR without its corner.  w = gamma SNR / (SNR + gamma).
 
 Half the harmonic mean of SNR and gamma, written by the authors as 1 / (sigma^2 + sigma_data^2) at gamma =
 1 / sigma_data^2: with x0 of that spread, the plain error of x0 in units of the spread of x_t.

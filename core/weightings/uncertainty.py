@@ -1,4 +1,4 @@
-"""Learned uncertainty (Karras et al. 2024b, eq. 14 and 15; Kendall et al. 2018): every noise level learns at one speed.
+"""Learned uncertainty (Karras et al. 2024b; after Kendall et al. 2018): every noise level learns at one speed.
 
     loss = w(lambda) / e^(u(lambda)) |x0 - x0_hat|^2 / d + u(lambda)
 

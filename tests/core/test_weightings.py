@@ -130,7 +130,7 @@ def test_which_weightings_are_per_nat():
 
 
 def test_uncertainty_learns_the_logarithm_of_the_loss():
-    """Karras et al. 2024b, eq. 15: the least e^-u L + u is at u = ln L, where it is 1 + ln L. Here ln L is a smooth
+    """Karras et al. 2024b: the least e^-u L + u is at u = ln L, where it is 1 + ln L. Here ln L is a smooth
     function of log-SNR; 128 waves of ln(sigma / alpha) / 4 hold it to a hundredth."""
     weighting, log_snr = build("core.weightings", "uncertainty"), torch.linspace(-8, 8, 200)
     error = (0.3 * torch.sin(log_snr / 2) - 0.4 * log_snr).exp()
