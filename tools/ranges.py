@@ -53,6 +53,8 @@ def _together(tree: Tree) -> None:
         _value(f"network.{name}", value, FROM_ZERO.get(name, {"at_least": 1}))
     if tree["data"]["stills"] > 0 and tree["modality"] != "video":
         raise ValueError(f"data.stills is for modality=video: {tree['modality']} has no frames to mix stills into")
+    if tree["sample"]["sigma_rel"] is not None and tree["sample"]["weights"] == "raw":
+        raise ValueError("sample.sigma_rel is the width of an average: weights=raw asks for none")
     if train["steps"] is None and train["minutes"] is None:
         raise ValueError("training has no end: give train.steps=N or train.minutes=M")
     if train["batch"] % train["accumulate"]:

@@ -27,6 +27,8 @@ SAMPLING = ("run", "seed", "device", "precision", "compile", "channels_last", "s
 
 ADDED: Tree = {
     "ema": {"name": "warm_up"},
+    "posthoc": {"every": None, "sigma_rels": [0.05, 0.1]},
+    "sample": {"sigma_rel": None},
     "loss": {"draws": "stratified", "coupling": "independent", "error": "squared"},
     "sampler": {"noise_scale": 1.0, "score_scale": 1.0},
     "guidance": {

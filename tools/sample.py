@@ -16,7 +16,7 @@ if __name__ == "__main__" and not __package__:
 from core.denoiser import Denoiser
 from core.training.distributed import World, processes
 from modalities.modality import Modality
-from tools import build, checkpoint, guidance, messages, sample_folder
+from tools import build, checkpoint, guidance, messages, sample_folder, snapshots
 from tools import recipe as recipes
 from tools.progress import Progress
 from tools.schema import Recipe
@@ -56,9 +56,13 @@ def newest(argv: list[str]) -> Path:
 
 
 def restored(recipe: Recipe, media: Modality, folder: Path, world: World) -> Denoiser:
-    """The denoiser of a checkpoint, with averaged or raw weights, ready to sample."""
+    """The denoiser of a checkpoint, with averaged or raw weights or an average of another width, ready to sample."""
     denoiser = build.denoiser(recipe, media).to(world.device)
-    load_weights(denoiser.network, folder, "ema" if recipe.sample.weights == "ema" else "model", world.device)
+    if recipe.sample.sigma_rel is not None:
+        step = int(folder.name.removeprefix("step-"))
+        snapshots.load(denoiser.network, Path(recipe.run), step, recipe.sample.sigma_rel, world.device)
+    else:
+        load_weights(denoiser.network, folder, "ema" if recipe.sample.weights == "ema" else "model", world.device)
     return denoiser.eval().requires_grad_(False)
 
 
@@ -66,7 +70,8 @@ def default_out(recipe: Recipe, folder: Path) -> Path:
     """A folder of the run that says what made the samples, so that another setting does not overwrite them."""
     words = [folder.name, recipe.sampler.name, str(recipe.sampler.steps), guidance.word(recipe.guidance)]
     label = [] if recipe.sample.label is None else [f"label{recipe.sample.label}"]
-    return Path(recipe.run) / "samples" / "-".join([*words, *label, f"seed{recipe.seed}"])
+    average = [] if recipe.sample.sigma_rel is None else [f"average{recipe.sample.sigma_rel:g}"]
+    return Path(recipe.run) / "samples" / "-".join([*words, *average, *label, f"seed{recipe.seed}"])
 
 
 if __name__ == "__main__":

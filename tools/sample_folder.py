@@ -90,6 +90,7 @@ def line(recipe: Recipe, sample: Sample, name: str, checkpoint: str) -> dict[str
         "guidance": recipe.guidance.scale,
         "guidance_options": guidance.settings(recipe.guidance),
         "weights": recipe.sample.weights,
+        "sigma_rel": recipe.sample.sigma_rel,
         "checkpoint": checkpoint,
         "recipe": recipe.recipe or recipe.modality,
         "modality": recipe.modality,

@@ -69,6 +69,12 @@ class Optimizer:
 
 
 @dataclass(kw_only=True)
+class Posthoc:
+    every: int | None = key(at_least=1)
+    sigma_rels: list[float] = key(above=0, at_most=0.2886)
+
+
+@dataclass(kw_only=True)
 class Train:
     batch: int = key(at_least=1)
     accumulate: int = key(at_least=1)
@@ -120,6 +126,7 @@ class Sample:
     batch: int = key(at_least=1)
     label: int | str | None
     weights: str = key(one_of="ema raw")
+    sigma_rel: float | None = key(above=0, at_most=0.2886)
     every: int | None = key(at_least=1)
     out: str | None
 
@@ -142,6 +149,7 @@ class Recipe:
     loss: Loss
     optimizer: Optimizer
     ema: Options = component("core.averages")
+    posthoc: Posthoc
     train: Train
     checkpoint: Checkpoint
     log: Log

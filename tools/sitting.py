@@ -9,7 +9,7 @@ import torch
 
 from core.training.distributed import World
 from core.training.fit import Conditioned, Metrics, check_finite
-from tools import run_folder, sample_folder
+from tools import run_folder, sample_folder, snapshots
 from tools.interrupt import Interrupt
 from tools.progress import Progress
 from tools.schema import Checkpoint
@@ -28,6 +28,8 @@ def sit(training: Training, batches: Iterable[Conditioned], bar: Progress, inter
             entry = window.close(metrics, training.seconds(), recipe.train.batch)
             if log:
                 log.write(entry)
+        if recipe.posthoc.every and metrics.step % recipe.posthoc.every == 0:
+            snapshot(training, metrics)
         if world.any(interrupt.asked):
             interrupt.asked = True
             break
@@ -93,6 +95,13 @@ def save(training: Training, metrics: Metrics) -> None:
     if training.world.first:
         training.save()
     training.world.barrier()
+
+
+def snapshot(training: Training, metrics: Metrics) -> None:
+    """The tracked averages of this moment, unless the last step spoiled the weights: see `save`."""
+    check_finite(metrics)
+    if training.world.first and training.tracked:
+        snapshots.write(Path(training.recipe.run), training.tracked)
 
 
 def sheet(training: Training) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from core.denoiser import Denoiser
 from core.ema import EMA
+from core.posthoc import Tracked
 from core.training.distributed import World
 from core.training.fit import Conditioned, Metrics, fit
 from core.training.learning_rate import learning_rate
@@ -37,6 +38,7 @@ class Training:
         self.ema = EMA(self.network, build.component("core.averages", recipe.ema))
         self.objective = build.objective(recipe)
         self.objective.modules.to(world.device)
+        self.tracked = Tracked(self.network, recipe.posthoc.sigma_rels) if recipe.posthoc.every else None
         self.optimizer = build.optimizer(recipe, self.network, self.objective.modules)
         self.counters = Counters()
         compiled = self.network
@@ -87,6 +89,8 @@ class Training:
         )
         while self.progress() < 1:
             metrics = next(steps)
+            if self.tracked:
+                self.tracked.update(self.network)
             self.counters = Counters(metrics.step, self.counters.seconds)
             yield metrics
 
@@ -108,6 +112,7 @@ class Training:
                 "optimizer": self.optimizer.state_dict(),
                 "ema": self.ema.updates,
                 "objective": self.objective.modules.state_dict(),
+                "tracked": self.tracked.state_dict() if self.tracked else {},
             },
             keep=self.recipe.checkpoint.keep,
         )
@@ -120,6 +125,8 @@ class Training:
         self.counters, state = checkpoint.training_state(folder)
         self.optimizer.load_state_dict(state["optimizer"])
         self.ema.updates = int(state["ema"])
+        if self.tracked:
+            self.tracked.load_state_dict(state["tracked"])
         self.objective.modules.load_state_dict(state.get("objective", {}))  # {}: from before objectives had a state
 
     def averaged(self) -> Denoiser:
