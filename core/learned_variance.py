@@ -80,7 +80,8 @@ class Joint:
     """
 
     def __init__(self, both: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> None:
-        self._both, self._last = both, None
+        self._both = both
+        self._last: _Answer | None = None
 
     def __call__(self, x: Tensor, t: Tensor) -> Tensor:
         """x0_hat at x (B, *event), t () or (B,)."""

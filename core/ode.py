@@ -1,7 +1,7 @@
 """Ordinary differential equations to high accuracy, for oracles and likelihoods: extrapolation of the midpoint rule.
 
 Gragg's midpoint rule over a step H in 2, 4, …, 2k parts has errors in even powers of the part alone, so Richardson
-extrapolation over the k answers is of order 2k (Bulirsch & Stoer 1966; Hairer, Norsett & Wanner 1993, sec. II.9). H
+extrapolation over the k answers is of order 2k (Bulirsch & Stoer 1966; Hairer et al. 1993, sec. II.9). H
 follows from the difference of the last two columns. The slope is never asked for at the end of a step, where that of a
 probability flow may be undefined (sigma = 0).
 """
