@@ -1,4 +1,4 @@
-"""Multistep consistency sampling (Song et al. 2023, algorithm 1), for a model that maps x_t to the end of its path.
+"""Multistep consistency sampling (Song et al. 2023b, algorithm 1), for a model that maps x_t to the end of its path.
 
     x_s = alpha_s f(x_t, t) + sigma_s z
 

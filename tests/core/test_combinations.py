@@ -30,7 +30,7 @@ PAIRS = [
 IN_TIME = {"beta", "leading", "linspace", "quadratic", "times", "trailing", "uniform"}
 """Grids that space the schedule's own time; the others space the noise level."""
 
-PATHS = [(n, o, g) for n, o in SAMPLERS for g in ("karras", "uniform")]
+PATHS = [(n, o, g) for n, o in SAMPLERS for g in ("karras", "uniform") if n != "consistency"]  # no denoiser: a jump
 PATHS += [(n, {}, g) for n in ("ddim", "ddpm", "heun") for g in names("core.grids") if g not in ("karras", "uniform")]
 """Each sampler on one grid of either kind, each grid under a sampler of either kind and one of two calls a step."""
 

@@ -1,6 +1,7 @@
 """Samplers that draw noise: single steps against conditional Gaussians, and without noise against their other half."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -165,6 +166,35 @@ def test_one_method_under_two_names(one, other, schedule, two_modes):
     assert torch.allclose(states(*one), states(*other), rtol=1e-7, atol=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "order"),
+    [
+        ("euler_ancestral", {"eta": 0.5}, 1),
+        ("dpm_2_ancestral", {"eta": 0.5}, 2),
+        ("dpmpp_sde", {"eta": 0.5, "r": 0.3}, 2),
+        ("dpmpp_sde", {"r": 1.0}, 2),
+        ("dpmpp_2m_sde", {"eta": 0.5}, 2),
+        ("dpmpp_2m_sde", {"form": "heun"}, 2),
+        ("dpmpp_3m_sde", {"eta": 0.25}, 2),
+        ("sa_solver", {"predictor": 1, "corrector": 0}, 1),
+        ("sa_solver", {"predictor": 1, "corrector": 1}, 1),
+        ("sa_solver", {"predictor": 2, "corrector": 0}, 2),
+        ("predictor_corrector", {"corrector_steps": 3}, 1),
+        ("restart", {"intervals": ((0.1, 2.0, 2),)}, 2),
+    ],
+    ids=str,
+)
+def test_moments_converge_at_the_order_of_the_options(name, options, order, sampler_error):
+    """As in `test_order`, on steps in log-SNR that alternate 2 : 1, over two halvings."""
+    schedule, errors = Cosine(), []
+    ends = log_snr(schedule, torch.tensor([0.9, 0.05]))
+    for steps in (64, 128, 256):
+        grid = torch.linspace(*ends.tolist(), 3 * steps // 2 + 1)
+        times = schedule.time(grid[torch.arange(len(grid)) % 3 != 1])
+        errors.append(math.hypot(*sampler_error(build("core.samplers", name, options), schedule, times, 0.3, 0.8)))
+    assert [math.log2(a / b) for a, b in pairwise(errors)] == pytest.approx([order] * 2, abs=0.2)
+
+
 @pytest.mark.parametrize("eta", [0.3, 1.0])
 def test_ancestral_euler_is_ddim_where_time_is_the_level(eta, two_modes):
     x, times = torch.linspace(-9, 9, 8), karras(EDM(), 6)
@@ -216,7 +246,7 @@ def test_samples_have_the_distribution_of_the_data(name, options, two_modes, gen
 
 
 def test_a_consistency_function_samples_exactly_and_a_denoiser_does_not(two_modes, generator):
-    """Song et al. 2023: with the flow map to t = 0 for f, every step gives exact samples, be it one or four. The mean
+    """Song et al. 2023b: with the flow map to t = 0 for f, every step gives exact samples, be it one or four. The mean
     E[x0 | x_t] in its place is far outside of the same bound."""
     schedule, n = Cosine(), 8000
     x = diffuse(schedule, two_modes.sample((n,), generator), torch.tensor(schedule.t_max), torch.randn(n))

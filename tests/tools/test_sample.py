@@ -59,6 +59,24 @@ def test_a_sample_depends_on_its_own_seed_alone(run, tmp_path, sampler):
     assert numpy.abs(a["000000.png"] - a["000003.png"]).max() > 10
 
 
+def test_temperature_reaches_the_noise_and_the_score(run, tmp_path):
+    """Off, it changes no bit; the manifest says what made a sample."""
+    words = ["n=2", "sampler=ddpm", "sampler.steps=4"]
+    for name, more in {
+        "plain": [],
+        "one": ["sampler.noise_scale=1", "sampler.score_scale=1.0"],
+        "noise": ["sampler.noise_scale=0.3"],
+        "score": ["sampler.score_scale=4"],
+    }.items():
+        assert sampled(run, *words, *more, f"out={tmp_path / name}") == 0
+    plain, one, noise, score = (pixels(tmp_path / name)["000000.png"] for name in ("plain", "one", "noise", "score"))
+    assert (plain == one).all()
+    assert numpy.abs(plain - noise).max() > 10
+    assert numpy.abs(plain - score).max() > 10
+    assert [manifest(tmp_path / name)[0]["noise_scale"] for name in ("plain", "noise")] == [1.0, 0.3]
+    assert manifest(tmp_path / "score")[0]["score_scale"] == 4.0
+
+
 def test_label_and_guidance_reach_the_network(run, tmp_path):
     for name, words in {
         "zero": ["label=0"],
