@@ -40,7 +40,7 @@ def continuous_bound(
     if not low < top < math.inf:
         raise ValueError(f"continuous_bound: level must lie in (0, {math.exp(-low / 2):.4g}), got {level}")
     terms = []
-    for row in u.to(torch.float64):
+    for row in u.to(x0.device, torch.float64):
         lam = top + (low - top) * row
         t = schedule.time(lam)
         error = (x0 - denoise(diffuse(schedule, x0, t, randn_like(x0)), t)).flatten(1).square().sum(1)

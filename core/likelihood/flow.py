@@ -46,7 +46,7 @@ def flow_log_density(
         if u == 0:
             return torch.zeros_like(state)  # eps_hat = 0 on data that have a density; its divergence is 0 too
         a, z = u * math.pi / 2, state[:, :-1].reshape(x.shape)
-        time = torch.tensor(u, dtype=torch.float64, device=x.device)
+        time = torch.tensor(u, dtype=torch.float64)
         x0, divergence = trace(lambda z: on_circle(z, time), z)
         rate = torch.cat([math.cos(a) * state[:, :-1] - x0.flatten(1), (d * math.cos(a) - divergence)[:, None]], 1)
         return math.pi / 2 / math.sin(a) * rate.to(state.dtype)
