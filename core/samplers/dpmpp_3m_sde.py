@@ -2,9 +2,9 @@
 
     x_s = sigma_s / sigma_t e^(-eta h) x_t + alpha_s sum_j w_j x0_hat_j + sigma_s sqrt(1 - e^(-2 eta h)) z
 
-with w the exact integrals of the parabola through the latest three x0_hat (`core.samplers._sde.exact`). Published code
-halves the quadratic term (it multiplies the second divided difference by the weight of a second derivative), which
-leaves an error of second order; here it is whole. eta = tau^2 as in `dpmpp_2m_sde`; 0 is `dpmpp_3m`.
+with w the exact integrals of the parabola through the latest three x0_hat (`core.samplers._sde.exact`). k-diffusion
+halves its quadratic term (the second divided difference times the weight of a second derivative), and diffusers gives
+it a wrong sign: see `tests/core/test_diffusers_stochastic.py`. eta = tau^2 as in `dpmpp_2m_sde`; 0 is `dpmpp_3m`.
 """
 
 from collections.abc import Iterator

@@ -233,10 +233,10 @@ def distance(data, samples):
 
 @pytest.mark.parametrize(("name", "options"), STOCHASTIC, ids=str)
 def test_samples_have_the_distribution_of_the_data(name, options, two_modes, generator):
-    """8000 samples in 150 steps, from the exact marginal at t_max. With probability 1 - 1e-5 the distance is below
+    """8000 samples in 100 steps, from the exact marginal at t_max. With probability 1 - 1e-5 the distance is below
     sqrt(ln(2e5) / 2n) = 0.0276 (Massart 1990); no allowance is made for the steps."""
     schedule, n = Cosine(), 8000
-    times = build("core.grids", "karras")(schedule, 150)
+    times = build("core.grids", "karras")(schedule, 100)
     x = diffuse(schedule, two_modes.sample((n,), generator), times[0], torch.randn(n, generator=generator))
     noise = lambda x: torch.randn(x.shape, generator=generator)  # noqa: E731
     final = last(
@@ -280,7 +280,7 @@ def test_langevin_forgets_a_wrong_start(two_modes, generator):
     """From a single point at one level to the mixture's marginal there, modes and their weights included."""
     schedule, n, t = Cosine(), 8000, 0.6
     times = torch.tensor([t, t * (1 - 1e-9)])
-    langevin = build("core.samplers", "predictor_corrector", {"corrector_steps": 150, "snr": 0.3})
+    langevin = build("core.samplers", "predictor_corrector", {"corrector_steps": 100, "snr": 0.4})
     noise = lambda x: torch.randn(x.shape, generator=generator)  # noqa: E731
     final = last(langevin(two_modes.denoise(schedule), schedule, torch.full((n,), 2.0), times, randn_like=noise))
     level = two_modes.cdf(schedule, final.sort().values, times[1])
