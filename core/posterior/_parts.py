@@ -63,6 +63,12 @@ def prior_variance(alpha: Tensor, sigma: Tensor, sigma_data: float) -> Tensor:
     return (sigma * sigma_data) ** 2 / ((alpha * sigma_data) ** 2 + sigma**2)
 
 
+def derivative_counts(alpha: Tensor, sigma: Tensor, sigma_data: float) -> Tensor:
+    """Where sigma / alpha < 1000 sigma_data. Beyond, x says next to nothing of x0 and d x0_hat / dx, of order alpha for
+    an exact denoiser, is for a network mostly error, which sigma^2 / alpha would make all there is."""
+    return sigma < 1000 * sigma_data * alpha
+
+
 def check_sigma_data(name: str, sigma_data: float) -> None:
     if not sigma_data > 0:
         raise ValueError(f"{name}: sigma_data must be positive, got {sigma_data}")

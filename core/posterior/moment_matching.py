@@ -12,7 +12,14 @@ from torch import Tensor
 
 from core.composed import conjugate_gradients
 from core.measurement import Measurement, linear
-from core.posterior._parts import check_sigma_data, conditioned, prior_variance, wide_scales, with_gradient
+from core.posterior._parts import (
+    check_sigma_data,
+    conditioned,
+    derivative_counts,
+    prior_variance,
+    wide_scales,
+    with_gradient,
+)
 from core.sampling import Sampler
 from core.schedule import Denoise, Schedule
 from core.shapes import expand_like
@@ -24,8 +31,8 @@ def moment_matching(
     """A sampler of x0 given `measurement`, of a linear operator, by `iterations` of conjugate gradients per call.
 
     As many iterations as A has rows are exact, few are enough where noise_std is not small beside the signal.
-    `sigma_data` stands for V only where alpha = 0, where the derivative is 0. Raises ValueError for another operator,
-    iterations below 1 or sigma_data <= 0.
+    `sigma_data` stands for V above the level 1000 sigma_data only, as in `pigdm`. Raises ValueError for another
+    operator, iterations below 1 or sigma_data <= 0.
     """
     operator = linear(measurement.operator, "moment_matching")
     check_sigma_data("moment_matching", sigma_data)
@@ -36,11 +43,11 @@ def moment_matching(
         def posterior(x: Tensor, t: Tensor) -> Tensor:
             x0, pull_back = with_gradient(denoise, x, t)
             alpha, sigma = wide_scales(schedule, t)
-            signal, at_noise = expand_like(alpha, x) > 0, expand_like(prior_variance(alpha, sigma, sigma_data), x)
-            weight = expand_like(sigma**2 / alpha, x)
+            counts = expand_like(derivative_counts(alpha, sigma, sigma_data), x)
+            weight, white = (expand_like(w, x) for w in (sigma**2 / alpha, prior_variance(alpha, sigma, sigma_data)))
 
             def covariance(v: Tensor) -> Tensor:
-                return torch.where(signal, weight * pull_back(v), at_noise * v)
+                return torch.where(counts, weight * pull_back(v), white * v)
 
             def matrix(v: Tensor) -> Tensor:
                 return operator(covariance(operator.adjoint(v))) + measurement.noise_std**2 * v

