@@ -30,11 +30,17 @@ PAIRS = [
 IN_TIME = {"beta", "leading", "linspace", "quadratic", "times", "trailing", "uniform"}
 """Grids that space the schedule's own time; the others space the noise level."""
 
-PATHS = [(n, o, g) for n, o in SAMPLERS for g in ("karras", "uniform") if n != "consistency"]  # no denoiser: a jump
-PATHS += [(n, {}, g) for n in ("ddim", "ddpm", "heun") for g in names("core.grids") if g not in ("karras", "uniform")]
-"""Each sampler on one grid of either kind, each grid under a sampler of either kind and one of two calls a step."""
+NOT_SO = {("consistency", "karras"), ("consistency", "uniform"), ("pndm", "uniform")}
+"""A consistency model is no denoiser. The Runge-Kutta of PNDM, in the level, cannot cross the factor of 25 that the
+first of 40 even steps in t makes at the noisy end of `cosine`."""
 
-schedules = pytest.mark.parametrize("schedule", names("core.schedules"))
+KINDS, THREE = ("cosine", "edm", "linear", "rectified", "zero_terminal"), ("ddim", "ddpm", "heun")
+PATHS = [(s, n, o, g) for s in KINDS for n, o in SAMPLERS for g in ("karras", "uniform") if (n, g) not in NOT_SO]
+PATHS += [(s, n, {}, g) for s in ("edm", "rectified") for n in THREE for g in names("core.grids")]
+PATHS += [(s, n, {}, g) for s in names("core.schedules") for n in THREE for g in ("karras", "uniform")]
+PATHS = [path for i, path in enumerate(PATHS) if path not in PATHS[:i]]
+"""Each sampler on a schedule of every kind and a grid of either kind; each grid, and each schedule, under a sampler of
+either kind and one of two calls a step."""
 
 
 def schedule_of(name, grid):
@@ -51,8 +57,7 @@ def seeded():
     return lambda x: torch.randn(x.shape, generator=g)
 
 
-@pytest.mark.parametrize(("sampler", "options", "grid"), PATHS, ids=str)
-@schedules
+@pytest.mark.parametrize(("schedule", "sampler", "options", "grid"), PATHS, ids=str)
 def test_ends_at_the_data(schedule, sampler, options, grid, two_modes, generator, sampler_error):
     """Mean and variance of a mixture within five standard errors and twice the exact error on its modes alone."""
     schedule, sampler = schedule_of(schedule, grid), build("core.samplers", sampler, options)
@@ -77,7 +82,7 @@ def test_no_prediction_changes_the_path(schedule, prediction, two_modes, oracle_
         denoiser = Denoiser(oracle_network(two_modes, s, p, 0.7), s, p, sigma_data=0.7)
         x = torch.linspace(-1, 1, 6) * s.sigma(times[0])
         tolerance = 5 * math.exp(-10) if s.alpha(times[0]) == 0 else 1e-9
-        for name, options in SAMPLERS:
+        for name, options in SAMPLERS if schedule in ("cosine", "rectified") else [(n, {}) for n in THREE]:
             sampler = build("core.samplers", name, options)
             got = last(sampler(denoiser, s, x, times, randn_like=seeded()))
             want = last(sampler(two_modes.denoise(s), s, x, times, randn_like=seeded()))
