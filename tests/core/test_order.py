@@ -43,7 +43,7 @@ OPTIONS = [("dpm_2", {"r": 0.3}, 2), ("dpmpp_2s", {"r": 0.7}, 2), ("dpmpp_3s", {
 OPTIONS += [("lms", {"order": n}, n) for n in (1, 2, 3)] + [("deis", {"order": n}, n) for n in (1, 2, 4)]
 OPTIONS += [("unipc", {"order": n, "variant": v}, n + 1) for n, v in ((1, "bh1"), (1, "bh2"), (2, "bh1"), (2, "bh2"))]
 CASES = [(schedule, name, {}, stated(name, "ORDER")) for schedule in SCHEDULES for name in DETERMINISTIC]
-CASES += [(schedule, *option) for schedule in (Cosine(), EDM(t_max=20.0)) for option in OPTIONS]
+CASES += [(Cosine(), *option) for option in OPTIONS]
 NOISY = [(n, {}) for n in FIXED if n not in DETERMINISTIC] + STOCHASTIC
 
 
@@ -70,7 +70,7 @@ def even_times(schedule, steps, span=(0.05, 0.9)):
 def steps_for(name, order):
     """Enough to be asymptotic, which a multistep rule of high order is late, and few enough for the rounding."""
     if order > 2 and stated(name, "CALLS", 1) == 1:
-        return [96, 192, 384, 768]
+        return [n * (3 if order > 3 else 2) for n in (32, 64, 128, 256)]
     return [48, 96, 192, 384] if stated(name, "EVEN", False) else [24, 48, 96, 192]
 
 
@@ -141,9 +141,10 @@ def test_moments_converge_at_the_declared_order(name, options, schedule, sampler
     assert slopes(errors) == pytest.approx([order] * 3, abs=0.25)
 
 
-@pytest.mark.parametrize("name", DETERMINISTIC)
+@pytest.mark.parametrize("name", ["deis", "euler", "heun", "rk4"])
 @pytest.mark.parametrize("path", [EDM(), Rectified()], ids=lambda s: type(s).__name__)
 def test_order_survives_a_change_of_path(name, path, two_modes):
+    """Those whose steps are in the schedule's own time; the others do not feel the path at all, see test_sampling."""
     sampler, order = (
         along(path, build("core.samplers", name)),
         1 if stated(name, "EVEN", False) else stated(name, "ORDER"),

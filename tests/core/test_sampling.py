@@ -9,7 +9,6 @@ import torch
 from core.discover import build, names
 from core.grids.karras import karras
 from core.samplers.ddim import ddim
-from core.samplers.dpmpp_2m import dpmpp_2m
 from core.samplers.euler import euler
 from core.sampling import along, last, per_example, prior
 from core.schedules.cosine import Cosine
@@ -20,6 +19,7 @@ from core.schedules.rectified import Rectified
 SAMPLERS = [(n, {}) for n in names("core.samplers")]
 SAMPLERS += [("ddpm", {"variance": 1.0}), ("ddim", {"eta": 1.0}), ("heun", {"s_churn": 4.0})]
 schedules = pytest.mark.parametrize("schedule", [build("core.schedules", n) for n in names("core.schedules")], ids=str)
+kinds = pytest.mark.parametrize("schedule", [Cosine(), Linear(), EDM(), Rectified()], ids=str)
 samplers = pytest.mark.parametrize(("name", "options"), SAMPLERS, ids=str)
 
 
@@ -66,7 +66,7 @@ def test_one_step_onto_clean_data_is_the_denoised_signal(schedule, name, options
 
 
 @samplers
-@schedules
+@kinds
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_x_keeps_its_dtype_and_coefficients_do_not(schedule, name, options, dtype):
     """The float64 result within the rounding of x, which each of eight steps may repeat: coefficients rounded to
@@ -154,10 +154,14 @@ def test_ddim_is_euler_along_the_edm_path(two_modes):
         assert a.t == b.t
 
 
-@pytest.mark.parametrize("sampler", [ddim, dpmpp_2m], ids=["ddim", "dpmpp_2m"])
+PATHLESS = ["ddim", "dpm_2", "dpmpp_2m", "dpmpp_2s", "dpmpp_3m", "dpmpp_3s", "ipndm", "lms", "ode", "plms", "unipc"]
+
+
+@pytest.mark.parametrize("name", PATHLESS)
 @pytest.mark.parametrize("path", [Rectified(), Cosine(), EDM()], ids=str)
-def test_exponential_integrators_do_not_feel_the_path(sampler, path, two_modes):
-    """They are written in log-SNR alone, so running them along another path changes nothing, at any step size."""
+def test_those_in_log_snr_or_the_level_do_not_feel_the_path(name, path, two_modes):
+    """They ask a schedule for alpha and sigma alone, so another path changes nothing, at any step size."""
+    sampler = build("core.samplers", name)
     times, x = karras(Linear(), 6), torch.linspace(-1, 1, 9)
     denoise = two_modes.denoise(Linear())
     there = last(along(path, sampler)(denoise, Linear(), x, times))
