@@ -58,7 +58,7 @@ class Modality(Protocol):
         ...
 
     def network(self, **options: Any) -> nn.Module:
-        """The backbone of this modality, with `in_channels` already chosen."""
+        """The backbone of this modality, `in_channels` chosen; its class names its options in the dataclass `Options`."""
         ...
 
     def write(self, media: Tensor, path: Path) -> None:

@@ -133,7 +133,7 @@ def _network_options(name: str, media: tuple[tuple[str, Any], ...]) -> dict[str,
         raise ValueError(f"media: {error}") from None
     with torch.random.fork_rng(devices=[]):  # not on the meta device: its initialisers import for seconds
         network = loaded.network(width=8, multipliers=[1], blocks=1, attention=False)
-    return {n: p.annotation for n, p in discover.options_of(type(network).Options).items()}
+    return {n: p.annotation for n, p in discover.options_of(typing.cast(Any, type(network)).Options).items()}
 
 
 def rehearse(tree: Tree) -> None:

@@ -26,7 +26,8 @@ def multistep(
     """`weights` of (x, x0_hat, past_1, past_2, …) and `kept` of (x, x0_hat) in what a step leaves to later ones, each
     `(steps,)`; an empty `kept` keeps x0_hat itself. `start` takes the steps that it has a table for, the first ones."""
     rows, keep, t = per_step(x, *weights), per_step(x, *kept) if kept else None, times.unbind()
-    length, past = len(weights) - 2, ()
+    length = len(weights) - 2
+    past: tuple[Tensor, ...] = ()
     for i, row in enumerate(rows):
         if start is not None and i < len(start.final):
             new, x0 = start(denoise, x, i)

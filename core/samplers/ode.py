@@ -11,6 +11,7 @@ is 0.9 error^(-1/5) as long, between a fifth and five times.
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -54,7 +55,8 @@ def ode(
 
     rtol and atol are raised to four roundings of the dtype of x. The worst example of a batch decides the step: an
     example depends on its batch within the tolerance. Each trial of a step looks at its error on the host.
-    Raises ValueError for a tolerance or sigma_min that is not positive, ArithmeticError where no step is small enough.
+    Raises ValueError for a tolerance or sigma_min that is not positive and for times that do not fall, ArithmeticError
+    where no step is small enough.
     """
     if not (rtol > 0 and atol > 0 and sigma_min > 0):
         raise ValueError(f"ode: rtol, atol and sigma_min must be positive, got {rtol}, {atol} and {sigma_min}")
@@ -62,6 +64,8 @@ def ode(
     rtol, atol = max(rtol, floor), max(atol, floor)
     wide = torch.promote_types(x.dtype, torch.float32)
     angles = torch.atan2(schedule.sigma(times), schedule.alpha(times)).tolist()
+    if any(s >= t for t, s in pairwise(angles)):
+        raise ValueError(f"ode: times must fall, got {times.tolist()}")
     clean = vanishes(schedule.sigma(times[-1]))
 
     def at(phi: float) -> Tensor:

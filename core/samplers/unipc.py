@@ -48,7 +48,8 @@ def unipc(
         raise ValueError(f"unipc: order must be 1, 2 or 3 and variant bh1 or bh2, got {order} and {variant!r}")
     predictor, corrector = _weights(schedule, times, order, variant)
     predict, correct, t = per_step(x, *predictor), per_step(x, *corrector), times.unbind()
-    corrected, past = x, ()
+    corrected = x
+    past: tuple[Tensor, ...] = ()
     for i, row in enumerate(predict):
         x0 = denoise(x, t[i])
         if i > 0:

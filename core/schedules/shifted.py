@@ -1,8 +1,8 @@
 """Another schedule with every noise level multiplied by a factor: the shift for resolution or length.
 
 More pixels (samples, frames) of the same content show the same noise averaged down, so that a network at d times the
-side needs d times the level for the same task (Hoogeboom et al. 2023, sec. 3.1: lambda - 2 ln factor; Esser et al. 2024,
-eq. 23: factor = sqrt(m / n) for m pixels in place of n).
+side needs d times the level for the same task (Hoogeboom et al. 2023, sec. 3.1: lambda - 2 ln factor; Esser et al.
+2024, eq. 23: factor = sqrt(m / n) for m pixels in place of n).
 
     sigma' / alpha' = factor sigma / alpha
 

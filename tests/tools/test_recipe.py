@@ -11,6 +11,8 @@ from core.discover import names
 from tools import recipe as recipes
 from tools.schema import Recipe
 
+SAMPLERS = ", ".join(names("core.samplers"))
+PREDICTIONS = ", ".join(names("core.predictions"))
 WEIGHTINGS = ", ".join(names("core.weightings"))
 
 
@@ -126,12 +128,12 @@ def test_a_recipe_of_the_users_own(tmp_path: Path) -> None:
             "network.attention must be true or false or a list of true and false, got [1, 0, 0]",
         ),
         (["optimizer.beta1=x"], "optimizer.beta1 must be a number, got 'x'"),
-        (["sampler=huen"], "unknown sampler 'huen': did you mean heun? (ddim, ddpm, dpmpp_2m, euler, heun)"),
+        (["sampler=huen"], f"unknown sampler 'huen': did you mean heun? ({SAMPLERS})"),
         (
             ["loss.weighting=mins_nr"],
             f"unknown weighting 'mins_nr': did you mean min_snr? ({WEIGHTINGS})",
         ),
-        (["denoiser.prediction=epsilon"], "unknown prediction 'epsilon': did you mean eps? (edm, eps, flow, v, x0)"),
+        (["denoiser.prediction=epsilon"], f"unknown prediction 'epsilon': did you mean eps? ({PREDICTIONS})"),
         (["precision=fp16"], "precision must be one of auto, fp32, bf16, got 'fp16': did you mean bf16?"),
         (["train.batch=0"], "train.batch must be at least 1, got 0"),
         (["train.steps=-5"], "train.steps must be at least 1, got -5"),
