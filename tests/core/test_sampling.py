@@ -37,6 +37,20 @@ def test_yields_one_state_per_step_at_the_times_of_the_grid(schedule, name, opti
 
 
 @samplers
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.enable_grad])
+def test_no_state_is_written_to_after_it_was_yielded(mode, name, options, two_modes):
+    """Nor x itself; without a graph, sums are made in place."""
+    times, x = karras(Linear(), 6), torch.linspace(-1, 1, 4)
+    with mode():
+        states = build("core.samplers", name, options)(
+            two_modes.denoise(Linear()), Linear(), x, times, randn_like=torch.ones_like
+        )
+        seen = [(y, y.clone()) for _, y in states]
+    assert torch.equal(x, torch.linspace(-1, 1, 4))
+    assert all(torch.equal(y, copy) for y, copy in seen)
+
+
+@samplers
 @schedules
 def test_calls_the_denoiser_with_scalar_times_above_zero(schedule, name, options):
     seen = []
