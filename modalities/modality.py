@@ -58,7 +58,7 @@ class Modality(Protocol):
         ...
 
     def network(self, **options: Any) -> nn.Module:
-        """The backbone of this modality, `in_channels` chosen; its class names its options in the dataclass `Options`."""
+        """The backbone, with `in_channels` chosen; its class names its options in `Options`, a dataclass."""
         ...
 
     def write(self, media: Tensor, path: Path) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.samplers._steps import combine, per_step
+from core.samplers._steps import Weight, combine, per_step
 from core.schedule import Denoise, Schedule, velocity_weights
 
 Weights = list[Tensor]
@@ -27,9 +27,9 @@ class SingleStep:
     result, `direct` those of the step of one call that the steps in `ends` take instead.
     """
 
-    stages: list[tuple[tuple[Tensor, ...], list[tuple[Tensor, ...]]]]
-    final: list[tuple[Tensor, ...]]
-    direct: list[tuple[Tensor, ...]]
+    stages: list[tuple[tuple[Tensor, ...], list[tuple[Weight, ...]]]]
+    final: list[tuple[Weight, ...]]
+    direct: list[tuple[Weight, ...]]
     ends: tuple[int, ...]
 
     def __call__(self, denoise: Denoise, x: Tensor, i: int) -> tuple[Tensor, Tensor]:
