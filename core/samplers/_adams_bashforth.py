@@ -2,7 +2,7 @@
 
     x_s = (alpha_s / alpha_t) x_t + alpha_s (level_s - level_t) sum_j c_j eps_j,      level = sigma / alpha
 
-with eps_j the eps_hat of j steps ago: the DDIM step with an extrapolated eps (Liu et al. 2022, eq. 11 and 12).
+with eps_j the eps_hat of j steps ago: the DDIM step with an extrapolated eps (Liu et al. 2022b, eq. 11 and 12).
 """
 
 import torch
@@ -31,7 +31,7 @@ def transfers(
     outer: tuple[float, ...],
     ends: tuple[int, ...],
 ) -> SingleStep:
-    """Runge-Kutta on the same ODE (Liu et al. 2022, eq. 13): `stages` are times (steps,) and the weights of the eps_hat
+    """Runge-Kutta on the same ODE (Liu et al. 2022b, eq. 13): `stages` are times (steps,) and the weights of the eps_hat
     of the earlier stages in the eps that transfers x from times[:-1] to there; `outer` those of the whole step."""
     t, s = times[:-1], times[1:]
     zero = torch.zeros_like(t)

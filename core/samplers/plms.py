@@ -1,4 +1,4 @@
-"""PLMS as in latent diffusion (Rombach et al. 2022; Liu et al. 2022 without Runge-Kutta): Adams-Bashforth on eps_hat.
+"""PLMS as in latent diffusion (Rombach et al. 2022; Liu et al. 2022b without Runge-Kutta): Adams-Bashforth on eps_hat.
 
 first step   eps = (eps_t + eps_s) / 2, with eps_s at the end of a DDIM step: one call more
 then         the weights of equal steps, of orders 2, 3 and 4

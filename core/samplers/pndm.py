@@ -1,4 +1,4 @@
-"""PNDM (Liu et al. 2022, algorithm 2): three steps of pseudo Runge-Kutta, then pseudo linear multistep (PLMS).
+"""PNDM (Liu et al. 2022b, algorithm 2): three steps of pseudo Runge-Kutta, then pseudo linear multistep (PLMS).
 
     step 1 to 3   eps_1 at (x_t, t), eps_2 and eps_3 halfway in time, eps_4 at s, each x by a DDIM transfer from x_t;
                   eps = (eps_1 + 2 eps_2 + 2 eps_3 + eps_4) / 6                                     four calls

@@ -198,6 +198,46 @@ def test_along_says_where_a_path_never_gets_to_pure_noise(path):
     assert "\n" not in str(line.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "line"),
+    [
+        ("dpm_2", {"r": 1.0}, r"dpm_2: r must lie in \(0, 1\), got 1.0"),
+        ("dpmpp_2s", {"r": 0.0}, r"dpmpp_2s: r must lie in \(0, 1\), got 0.0"),
+        ("dpmpp_3s", {"r1": 0.7}, "dpmpp_3s: needs 0 < r1 < r2 < 1, got r1 0.7 and r2 0.66"),
+        ("dpmpp_3m", {"curvature": 2.0}, r"dpmpp_3m: curvature must lie in \[0, 1\], got 2.0"),
+        ("lms", {"order": 5}, "lms: order must be 1, 2, 3 or 4, got 5"),
+        ("deis", {"order": 0}, "deis: order must be 1, 2, 3 or 4, got 0"),
+        ("ipndm", {"order": 5}, "ipndm: order must be 1, 2, 3 or 4, got 5"),
+        ("unipc", {"order": 4}, "unipc: order must be 1, 2 or 3 and variant bh1 or bh2, got 4 and 'bh2'"),
+        ("unipc", {"variant": "bh3"}, "unipc: order must be 1, 2 or 3 and variant bh1 or bh2, got 3 and 'bh3'"),
+        ("ode", {"rtol": 0.0}, "ode: rtol, atol and sigma_min must be positive, got 0.0"),
+    ],
+    ids=str,
+)
+def test_options_out_of_range_are_refused_in_one_line(name, options, line):
+    with pytest.raises(ValueError, match=line) as caught:
+        last(build("core.samplers", name, options)(lambda x, t: x, EDM(), torch.ones(1), torch.tensor([1.0, 0.5])))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_adaptive_sampler_gives_up_where_no_step_is_small_enough():
+    """A denoiser that is no number would be tried with ever smaller steps."""
+    states = build("core.samplers", "ode")(lambda x, t: x * torch.nan, EDM(), torch.ones(1), torch.tensor([1.0, 0.5]))
+    with pytest.raises(ArithmeticError, match="ode: no step is small enough at sigma / alpha = 1"):
+        last(states)
+
+
+def test_an_adaptive_sampler_asks_no_more_of_an_answer_than_its_dtype_holds():
+    """bfloat16 answers carry an error of 2^-9, which no step makes smaller."""
+    calls = []
+    data = lambda x, t: calls.append(t) or x / (1 + t**2)  # noqa: E731
+    x = torch.tensor([[1.0], [-2.0]]).bfloat16()
+    final = last(build("core.samplers", "ode")(data, EDM(), x, torch.tensor([2.0, 0.1])))
+    assert len(calls) < 60
+    exact = x.double() * math.sqrt((1 + 0.1**2) / (1 + 2.0**2))  # of x0 ~ N(0, 1)
+    assert torch.allclose(final.double(), exact, rtol=0.05)
+
+
 def test_last_says_that_there_was_no_step():
     with pytest.raises(ValueError, match="made no step: `times` needs at least two entries"):
         last(ddim(lambda x, t: x, EDM(), torch.ones(1), torch.tensor([1.0])))
