@@ -8,10 +8,12 @@ import torch
 import modalities.modality
 from core import discover
 from core.denoiser import Denoiser
+from core.sampling import Sampler, along
 from core.schedule import Schedule
 from core.training.objective import Objective
 from modalities.modality import Modality
 from tools.schema import Options, Recipe
+from tools.schema import Sampler as SamplerKeys
 
 
 def component(package: str, node: Options) -> Any:
@@ -33,6 +35,12 @@ def modality(recipe: Recipe) -> Modality:
 
 def schedule(recipe: Recipe) -> Schedule:
     return component("core.schedules", recipe.denoiser.schedule)
+
+
+def sampler(plan: SamplerKeys) -> Sampler:
+    """The sampler with its options bound, on the path of another schedule where `path` names one."""
+    own = discover.build("core.samplers", plan.name, plan.options)
+    return own if plan.path is None else along(discover.build("core.schedules", plan.path), own)
 
 
 def denoiser(recipe: Recipe, media: Modality) -> Denoiser:

@@ -15,9 +15,9 @@ import torch
 from core import discover
 from core.sampling import last
 from modalities import modality
-from tools import guidance, nearest, signature
+from tools import build, guidance, nearest, signature
 from tools.layers import Tree, fields
-from tools.schema import Guidance, Options, Recipe
+from tools.schema import Guidance, Options, Recipe, Sampler
 
 GROUPS = ("media", "network")
 """Groups of options that belong to the modality."""
@@ -143,7 +143,7 @@ def rehearse(tree: Tree) -> None:
         prefix: _build(package, node) for prefix, package, node in _nodes(tree, Recipe, "") if "options" not in node
     }
     schedule, grid = built["denoiser.schedule."], built["sampler.grid."]
-    sampler = discover.build("core.samplers", tree["sampler"]["name"], tree["sampler"]["options"])
+    sampler = build.sampler(Sampler(**tree["sampler"]))
     times = grid(schedule, tree["sampler"]["steps"])
     noise = torch.zeros(1, 1, dtype=torch.float64)
     plan = Guidance(**tree["guidance"])

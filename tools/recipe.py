@@ -30,7 +30,7 @@ ADDED: Tree = {
     "posthoc": {"every": None, "sigma_rels": [0.05, 0.1]},
     "sample": {"sigma_rel": None},
     "loss": {"draws": "stratified", "coupling": "independent", "error": "squared"},
-    "sampler": {"noise_scale": 1.0, "score_scale": 1.0},
+    "sampler": {"path": None, "noise_scale": 1.0, "score_scale": 1.0},
     "guidance": {
         "name": "classifier_free",
         "rescale": 0.0,

@@ -84,6 +84,7 @@ def line(recipe: Recipe, sample: Sample, name: str, checkpoint: str) -> dict[str
         "sampler": recipe.sampler.name,
         "sampler_options": recipe.sampler.options,
         "grid": recipe.sampler.grid,
+        "path": recipe.sampler.path,
         "steps": recipe.sampler.steps,
         "noise_scale": recipe.sampler.noise_scale,
         "score_scale": recipe.sampler.score_scale,

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from core.denoiser import Denoiser
-from core.discover import resolve
 from core.guidance.shared import shared
 from core.sampling import last, per_example, prior
 from core.schedule import Denoise, transport
@@ -89,14 +88,14 @@ def states(
     noise = randn_like(torch.empty(len(samples), *event_shape, device=device))
     x = prior(denoiser.schedule, noise, times[0])
     yield State(times[0], x)
-    sampler = resolve("core.samplers", recipe.sampler.name)
     denoise = scaled_score(
         guided(recipe, denoiser, [sample.label for sample in samples], times, weaker),
         denoiser.schedule,
         score_scale=recipe.sampler.score_scale,
         sigma_data=denoiser.sigma_data,
     )
-    yield from sampler(denoise, denoiser.schedule, x, times, randn_like=randn_like, **recipe.sampler.options)
+    sampler = build.sampler(recipe.sampler)
+    yield from sampler(denoise, denoiser.schedule, x, times, randn_like=randn_like)
 
 
 def guided(

@@ -101,6 +101,7 @@ class Sampler:
     name: str
     steps: int = key(at_least=1)
     grid: Options = component("core.grids")
+    path: str | None
     noise_scale: float = key(above=0)
     score_scale: float = key(above=0)
     options: Options = options_of("core.samplers")

@@ -77,6 +77,30 @@ def test_temperature_reaches_the_noise_and_the_score(run, tmp_path):
     assert manifest(tmp_path / "score")[0]["score_scale"] == 4.0
 
 
+def test_a_model_is_sampled_on_the_path_of_another_schedule(run, tmp_path):
+    """DDIM takes the same steps on every path, Euler does not; the manifest names the path."""
+    for sampler in ("ddim", "euler"):
+        for path in ("null", "edm", "linear"):
+            words = [
+                f"sampler={sampler}",
+                "sampler.steps=4",
+                f"sampler.path={path}",
+                f"out={tmp_path / sampler / path}",
+            ]
+            assert sampled(run, "n=2", *words) == 0
+    own, edm, linear = (pixels(tmp_path / "ddim" / path)["000000.png"] for path in ("null", "edm", "linear"))
+    assert numpy.abs(own - edm).max() <= 1
+    assert numpy.abs(own - linear).max() <= 1
+    own, edm = (pixels(tmp_path / "euler" / path)["000000.png"] for path in ("null", "edm"))
+    assert numpy.abs(own - edm).max() > 10
+    assert [manifest(tmp_path / "ddim" / path)[0]["path"] for path in ("null", "edm")] == [None, "edm"]
+
+
+def test_an_unknown_path_is_one_line(run, tmp_path, capsys):
+    assert sampled(run, "sampler.path=cosin", f"out={tmp_path / 'out'}") == 2
+    assert "unknown schedule 'cosin' (did you mean 'cosine'?)" in capsys.readouterr().err
+
+
 def test_label_and_guidance_reach_the_network(run, tmp_path):
     for name, words in {
         "zero": ["label=0"],
