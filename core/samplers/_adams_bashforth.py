@@ -31,8 +31,11 @@ def transfers(
     outer: tuple[float, ...],
     ends: tuple[int, ...],
 ) -> SingleStep:
-    """Runge-Kutta on the same ODE (Liu et al. 2022b, eq. 13): `stages` are times (steps,) and the weights of the eps_hat
-    of the earlier stages in the eps that transfers x from times[:-1] to there; `outer` those of the whole step."""
+    """Runge-Kutta on the same ODE (Liu et al. 2022b, eq. 13).
+
+    `stages` are times (steps,) and the weights of the eps_hat of the earlier stages in the eps that transfers x from
+    times[:-1] to there; `outer` are those of the whole step. The steps in `ends` are DDIM steps.
+    """
     t, s = times[:-1], times[1:]
     zero = torch.zeros_like(t)
     noises: list[Weights] = []

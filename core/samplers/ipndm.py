@@ -1,5 +1,5 @@
-"""iPNDM (Zhang & Chen 2023, app. H; after Liu et al. 2022b): Adams-Bashforth on eps_hat with the weights of equal steps,
-whose order rises from 1 in the first steps: one call in every step. `lms` is the same with the weights of the steps."""
+"""iPNDM (Zhang & Chen 2023; after Liu et al. 2022b): Adams-Bashforth on eps_hat with the weights of equal steps, whose
+order rises from 1 in the first steps: one call in every step. `lms` is the same with the weights of the steps."""
 
 from collections.abc import Iterator
 
