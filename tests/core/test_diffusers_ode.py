@@ -140,7 +140,7 @@ def run(scheduler, sigmas, model, x, **options):
     doubled = len(seen) > len(sigmas) - 1
     scheduler.sigmas = torch.cat([sigmas[:1], sigmas[1:-1].repeat_interleave(2), sigmas[-1:]]) if doubled else sigmas
     scheduler.timesteps = torch.arange(len(seen), 0, -1).double()
-    scheduler._step_index, scheduler._begin_index = None, 0
+    scheduler._step_index, scheduler._begin_index, scheduler.is_scale_input_called = None, 0, True
     states = []
     for t, level in zip(scheduler.timesteps, seen, strict=True):
         x = scheduler.step(model(x, level), t, x, return_dict=False, **options)[0]
@@ -196,10 +196,19 @@ def test_lms_order_is_an_option_of_their_step(peers, two_modes):
 
 
 @pytest.mark.parametrize(
-    ("peer", "name", "options"),
-    [("EDMEuler", "euler", {}), ("EDMDPMSolverMultistep", "dpmpp_2m", {"solver_order": 2})],
+    ("peer", "theirs", "name", "options"),
+    [
+        ("EDMEuler", {}, "euler", {}),
+        ("EDMDPMSolverMultistep", {"solver_order": 2}, "dpmpp_2m", {}),
+        (
+            "EDMDPMSolverMultistep",
+            {"solver_order": 3, "solver_type": "heun", "lower_order_final": False},
+            "dpmpp_3m",
+            {"curvature": 0.5},
+        ),
+    ],
 )
-def test_schedulers_of_edm(peer, name, options, peers, two_modes):
+def test_schedulers_of_edm(peer, theirs, name, options, peers, two_modes):
     """They take the raw output F of the preconditioned network, x0_hat = c_skip x + c_out F at sigma_data = 0.5."""
     sigmas, denoise = levels(), two_modes.denoise(EDM())
     x = start(EDM(), sigmas[0])
@@ -208,8 +217,8 @@ def test_schedulers_of_edm(peer, name, options, peers, two_modes):
         c_skip, c_out = 0.25 / (level**2 + 0.25), level * 0.5 / torch.sqrt(level**2 + 0.25)
         return (denoise(x, level) - c_skip * x) / c_out
 
-    theirs = run(getattr(peers, peer)(sigma_data=0.5, **options), sigmas, raw, x)
-    assert_same(ours(build("core.samplers", name), two_modes, EDM(), x, sigmas), theirs)
+    states = run(getattr(peers, peer)(sigma_data=0.5, **theirs), sigmas, raw, x)
+    assert_same(ours(build("core.samplers", name, options), two_modes, EDM(), x, sigmas), states)
 
 
 @pytest.mark.parametrize(("peer", "name"), [("FlowMatchEulerDiscrete", "euler"), ("FlowMatchHeunDiscrete", "heun")])
