@@ -17,7 +17,7 @@ from core.schedules.zero_terminal import ZeroTerminal
 from core.weightings.simple import simple
 
 PACKAGES = ["densities", "grids", "guidance", "losses", "predictions", "samplers", "schedules", "weightings"]
-PACKAGES += ["averages", "couplings", "draws", "errors"]
+PACKAGES += ["averages", "couplings", "draws", "errors", "operators", "posterior"]
 NAMES = [(f"core.{p}", n) for p in PACKAGES for n in discover.names(f"core.{p}")]
 
 
