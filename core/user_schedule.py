@@ -54,5 +54,9 @@ class UserSchedule:
                 f"user schedule: sigma / alpha must rise with t, it does not from t = {t[i]:.4g} to {t[i + 1]:.4g}"
             )
 
+    def __repr__(self) -> str:
+        names = (getattr(f, "__name__", type(f).__name__) for f in (self.alpha, self.sigma))
+        return f"UserSchedule({', '.join(names)}, t_max={self.t_max})"  # no addresses: the same in every process
+
     def time(self, log_snr: Tensor) -> Tensor:
         return time_by_search(self, log_snr)
