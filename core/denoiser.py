@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from core.discover import build, names
 from core.prediction import Prediction, to_x0, x0_error_scale
-from core.schedule import Schedule, log_snr, scales
+from core.schedule import Schedule, scales
 
 Condition = Mapping[str, Tensor] | None
 """What to sample, one row per example: `{"label": (B,) int64}`, where -1 is no label; a network may take more."""
@@ -50,16 +50,18 @@ class Denoiser(nn.Module):
 
     def output(self, x: Tensor, t: Tensor, cond: Condition = None) -> Tensor:
         """The network's raw output at x_t: x (B, *event), t () or (B,) -> (B, *event), float32 or better."""
-        dtype = torch.promote_types(x.dtype, torch.float32)
-        alpha, sigma = scales(self.schedule, t, x)
-        scaled = (x / torch.hypot(alpha * self.sigma_data, sigma)).to(x.dtype)
-        label = -log_snr(self.schedule, t.to(torch.promote_types(t.dtype, torch.float32))).clamp(-20, 20) / 8
-        label = label.to(x.device, dtype).expand(len(x))
-        return self.network(scaled, label, cond).to(dtype)
+        return self._output(x, *scales(self.schedule, t, x), cond)
 
     def forward(self, x: Tensor, t: Tensor, cond: Condition = None) -> Tensor:
         """x0_hat at x_t: x (B, *event), t () or (B,) -> (B, *event), in the dtype of x."""
-        return to_x0(self.prediction, self.output(x, t, cond), x, *scales(self.schedule, t, x)).to(x.dtype)
+        alpha, sigma = scales(self.schedule, t, x)
+        return to_x0(self.prediction, self._output(x, alpha, sigma, cond), x, alpha, sigma).to(x.dtype)
+
+    def _output(self, x: Tensor, alpha: Tensor, sigma: Tensor, cond: Condition) -> Tensor:
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        scaled = (x / torch.hypot(alpha * self.sigma_data, sigma)).to(x.dtype)
+        label = ((sigma.log() - alpha.log()) / 4).clamp(-2.5, 2.5)
+        return self.network(scaled, label.flatten().to(x.device, dtype).expand(len(x)), cond).to(dtype)
 
 
 def _determines_x0(prediction: Prediction, schedule: Schedule) -> bool:
