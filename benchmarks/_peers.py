@@ -26,6 +26,8 @@ def diffusers_samplers() -> dict[str, Run]:
     warnings.filterwarnings("ignore", category=FutureWarning)
     import diffusers as d
 
+    d.utils.logging.set_verbosity_error()  # it comments on every small number of steps
+
     return {
         "Euler": _sigma_space(lambda: d.EulerDiscreteScheduler()),
         "Heun": _sigma_space(lambda: d.HeunDiscreteScheduler(), doubled=True),
