@@ -30,9 +30,8 @@ def print_overhead(rounds: int) -> None:
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
     for row, at in overhead(rounds):
         options = "".join(f" {value}" for value in row.options.values())
-        peer = row.peer.removesuffix("Scheduler") + "".join(
-            f" {v}" for k, v in row.peer_options.items() if k != "clip_sample"
-        )
+        chosen = (k if v is True else str(v) for k, v in row.peer_options.items() if v is not False)
+        peer = " ".join([row.peer.removesuffix("Scheduler"), *chosen])
         cells = f"{at.sampler:.0f} | {at.with_denoiser:.0f} | {at.peer:.0f}"
         ratios = f"{at.sampler / at.peer:.2f} | {at.with_denoiser / at.peer:.2f}"
         print(f"| `{row.sampler}{options}` | {peer} | {cells} | {ratios} |", flush=True)
