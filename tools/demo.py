@@ -24,8 +24,8 @@ from tools.demo_page import duration, page
 SHARE = {"image": 0.3, "audio": 0.3, "video": 0.4}
 """Of the minutes of training."""
 SHORT_SPIN = {"GOMP_SPINCOUNT": "10000"}
-"""Threads of a step that wait for each other sleep soon instead of spinning on. On two free cores that cost 2 to 19 % of
-the speed; beside one other busy program it was ten times faster once, and no slower another time."""
+"""Threads of a step that wait for each other sleep soon instead of spinning on. On two free cores that cost 2 to 19 %
+of the speed; beside one other busy program it was ten times faster once, and no slower another time."""
 DEFAULTS = {"out": "out/demo", "minutes": "6.4", "n": "40"}
 
 
