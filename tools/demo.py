@@ -18,8 +18,9 @@ if __name__ == "__main__" and not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # run as a script: the parts lie beside this folder
 
 from modalities.writing import write_bytes
-from tools import demo_facts, messages, nearest
-from tools.demo_page import duration, page
+from tools import messages, nearest
+from tools.demonstration import facts
+from tools.demonstration.page import duration, page
 
 SHARE = {"image": 0.3, "audio": 0.3, "video": 0.4}
 """Of the minutes of training."""
@@ -40,10 +41,10 @@ def demo(argv: list[str]) -> int:
     for number, (modality, share) in enumerate(SHARE.items(), 1):
         print(f"\n[{number}/{len(SHARE)}] {modality}: {duration(60 * minutes * share)} of training", flush=True)
         words = [f"modality={modality}", f"out={out}", f"minutes={minutes * share:.4g}", f"n={n}"]
-        code = patiently([sys.executable, str(Path(__file__).with_name("demo_part.py")), *words])
+        code = patiently([sys.executable, str(Path(__file__).with_name("demonstration") / "part.py"), *words])
         if code:
             return code
-    parts = [demo_facts.load(out / modality / "facts.json") for modality in SHARE]
+    parts = [facts.load(out / modality / "facts.json") for modality in SHARE]
     seconds = time.monotonic() - began
     write_bytes(page(parts, seconds, machine()).encode(), out / "index.html")
     print(f"\nmade in {duration(seconds)}, at most {max(part.peak_mib for part in parts):,.0f} MiB of memory")

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tools.demo_checks import Seen, direction_of, shape_of
-from tools.demo_pitch import waveform_of
+from tools.demonstration.checks import Seen, direction_of, shape_of
+from tools.demonstration.pitch import waveform_of
 
 
 def check(modality: str, path: Path) -> Seen:

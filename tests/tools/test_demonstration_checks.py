@@ -10,8 +10,8 @@ from modalities.audio.synthetic import Synthetic as Tones
 from modalities.data.shapes import SHAPES, draw
 from modalities.image.synthetic import Synthetic as Shapes
 from modalities.video.synthetic import Synthetic as Movers
-from tools.demo_checks import UNCLEAR, coverage, direction_of, shape_of
-from tools.demo_pitch import track, waveform_of
+from tools.demonstration.checks import UNCLEAR, coverage, direction_of, shape_of
+from tools.demonstration.pitch import track, waveform_of
 
 COUNT = 20
 

@@ -1,4 +1,4 @@
-"""Pitch and waveform of a tone: the part of `tools.demo_checks` that listens.
+"""Pitch and waveform of a tone: the part of `tools.demonstration.checks` that listens.
 
 Autocorrelation r(lag) of a frame of a tone with period p has its first high peak at p. It is computed as the inverse
 transform of the power spectrum (Wiener-Khinchin), padded eightfold, so that a lag is known to an eighth of a sample.
@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from tools.demo_checks import UNCLEAR, Seen
+from tools.demonstration.checks import UNCLEAR, Seen
 
 LOWEST, HIGHEST = 190.0, 1900.0
 """Hz, the range in which a pitch is looked for."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from tools.demo_curve import curve
-from tools.demo_facts import Facts, SampleFact
+from tools.demonstration.curve import curve
+from tools.demonstration.facts import Facts, SampleFact
 
-STYLE = Path(__file__).with_name("demo_style.css")
+STYLE = Path(__file__).with_name("style.css")
 
 ABOUT = {
     "image": "Coloured shapes on dark grounds. The class is the shape; colour, size and place are free.",

@@ -11,17 +11,18 @@ from core.schedules.cosine import cosine
 from core.state import State
 from modalities.data.batch import Batch
 from modalities.modality import load
-from tools import demo, demo_facts, demo_strips
-from tools.demo_curve import curve, running_mean, ticks
-from tools.demo_facts import Facts
-from tools.demo_page import duration, page
-from tools.demo_show import fact, show
+from tools import demo
+from tools.demonstration import facts, strips
+from tools.demonstration.curve import curve, running_mean, ticks
+from tools.demonstration.facts import Facts
+from tools.demonstration.page import duration, page
+from tools.demonstration.show import fact, show
 
 COUNT = 8
 
 
 def stand_in(name: str, out: Path) -> Facts:
-    """Facts as `demo_part` makes them; the last sample is labelled wrongly on purpose."""
+    """Facts as `part` makes them; the last sample is labelled wrongly on purpose."""
     media = load(name)
     source, folder = media.source(None, "train"), out / name
     examples = [source.read(i, torch.Generator()) for i in range(COUNT)]
@@ -35,10 +36,10 @@ def stand_in(name: str, out: Path) -> Facts:
     if not (out / sheet).exists():
         media.sheet(stored, out / sheet, [source.classes[example.label] for example in examples])
     x0, schedule = media.encode(stored)[0], cosine()
-    demo_strips.forward(media, schedule, 0.5, x0, 0, folder / "forward.png")
+    strips.forward(media, schedule, 0.5, x0, 0, folder / "forward.png")
     times = torch.linspace(1, 0, 11, dtype=torch.float64)
     way = [State(t, schedule.alpha(t) * x0[None] + schedule.sigma(t) * torch.randn(1, *x0.shape)) for t in times]
-    demo_strips.reverse(media, schedule, 0.5, way, folder / "reverse.png")
+    strips.reverse(media, schedule, 0.5, way, folder / "reverse.png")
     steps = range(20, 1500, 20)
     losses = [(step, 0.3 * step**-0.4 * (1 + 0.2 * float(torch.rand(())))) for step in steps]
     return Facts(
@@ -64,8 +65,8 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("demo")
     parts = [stand_in(name, out) for name in ("image", "audio", "video")]
     for part in parts:
-        demo_facts.save(part, out / part.modality / "facts.json")
-        assert demo_facts.load(out / part.modality / "facts.json") == part
+        facts.save(part, out / part.modality / "facts.json")
+        assert facts.load(out / part.modality / "facts.json") == part
     (out / "index.html").write_text(page(parts, 432.1, "2 CPU cores"))
     return out
 
@@ -106,7 +107,7 @@ def test_the_page_is_whole_and_refers_only_to_files_beside_it(demo_folder: Path)
 
 
 def test_the_verdict_counts_what_the_checks_saw(demo_folder: Path) -> None:
-    part = demo_facts.load(demo_folder / "video" / "facts.json")
+    part = facts.load(demo_folder / "video" / "facts.json")
     assert part.verdict == f"{COUNT - 1} of {COUNT} movers move as asked"
     text = (demo_folder / "index.html").read_text()
     assert text.count(f"<b>{COUNT - 1} of {COUNT}</b>") == 3
@@ -119,7 +120,7 @@ def test_noise_is_shown_at_the_spread_of_the_data() -> None:
     x0, eps = 0.3 * torch.randn(1, 100_000), torch.randn(1, 100_000)
     for t in torch.tensor([0.0, 0.3, 0.7, 1.0], dtype=torch.float64):
         state = State(t, schedule.alpha(t) * x0 + schedule.sigma(t) * eps)
-        assert float(demo_strips.visible(schedule, 0.3, state).std()) == pytest.approx(0.3, rel=0.02)
+        assert float(strips.visible(schedule, 0.3, state).std()) == pytest.approx(0.3, rel=0.02)
 
 
 def test_curves_are_drawn_where_there_is_something_to_draw() -> None:

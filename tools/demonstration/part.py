@@ -1,6 +1,6 @@
 """One modality of the demo, in a process of its own so that its memory ends with it: train, sample, draw, check.
 
-    python tools/demo_part.py modality=image out=out/demo minutes=1.6 n=40
+    python tools/demonstration/part.py modality=image out=out/demo minutes=1.6 n=40
 
 Leaves out/demo/runs/<modality> (the run), out/demo/<modality> (samples, sheet, manifest) and, beside them, pictures of
 both processes and `<modality>/facts.json` for the page.
@@ -13,17 +13,18 @@ import time
 from pathlib import Path
 
 if __name__ == "__main__" and not __package__:
-    sys.path[0] = str(Path(__file__).resolve().parents[1])  # run as a script: the parts lie beside this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])  # run as a script: the parts lie beside this folder
 
 import torch
 
 from core.training.distributed import World
 from modalities.data.batch import Batch
 from modalities.modality import Modality
-from tools import build, checkpoint, demo_facts, demo_strips, messages, run_folder, sample, train
+from tools import build, checkpoint, messages, run_folder, sample, train
 from tools import recipe as recipes
-from tools.demo_facts import Facts
-from tools.demo_show import fact, show
+from tools.demonstration import facts, strips
+from tools.demonstration.facts import Facts
+from tools.demonstration.show import fact, show
 from tools.sampling import plan, states
 from tools.schema import Recipe
 
@@ -50,9 +51,9 @@ def part(argv: list[str]) -> int:
         return code
     sampled = time.monotonic() - began
     commands = [f"python tools/train.py {' '.join(training)}", f"python tools/sample.py {' '.join(sampling)}"]
-    facts = measured(modality, out, sampled, commands)
-    demo_facts.save(facts, samples / "facts.json")
-    print(f"{modality}: {facts.verdict}", flush=True)
+    found = measured(modality, out, sampled, commands)
+    facts.save(found, samples / "facts.json")
+    print(f"{modality}: {found.verdict}", flush=True)
     return 0
 
 
@@ -99,9 +100,9 @@ def processes(recipe: Recipe, media: Modality, newest: Path, folder: Path) -> No
     assert sigma_data is not None, "a stored recipe is measured"
     example = media.source(None, recipe.data.split).read(EXAMPLE[media.name], torch.Generator())
     x0 = media.encode(media.prepare(Batch.of([example]), None))[0]
-    demo_strips.forward(media, denoiser.schedule, sigma_data, x0, recipe.seed, folder / "forward.png")
+    strips.forward(media, denoiser.schedule, sigma_data, x0, recipe.seed, folder / "forward.png")
     way = list(states(recipe, denoiser, media.event_shape, plan(recipe)[:1]))
-    demo_strips.reverse(media, denoiser.schedule, sigma_data, way, folder / "reverse.png")
+    strips.reverse(media, denoiser.schedule, sigma_data, way, folder / "reverse.png")
 
 
 def described(media: Modality) -> str:

@@ -10,8 +10,8 @@ from modalities.audio.prepare import to_int16
 from modalities.modality import Modality
 from modalities.video.modality import VideoModality
 from modalities.video.sheet import sheet as video_sheet
-from tools.demo_facts import SampleFact
-from tools.demo_files import audio, check, video
+from tools.demonstration.facts import SampleFact
+from tools.demonstration.files import audio, check, video
 
 SOUNDS = 4
 """Sounds of each class that the page plays."""
