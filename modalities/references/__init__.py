@@ -1,0 +1,1 @@
+"""What references are made of: degraded twins, mel spectrograms, masks, and how a file becomes one."""
