@@ -32,7 +32,7 @@ from modalities.data.loader import batches  # noqa: E402
 from tools import build, measure, recipe  # noqa: E402
 from tools.feed import feed  # noqa: E402
 from tools.schema import Recipe  # noqa: E402
-from tools.training import Training  # noqa: E402
+from tools.stages.diffusion import Diffusion  # noqa: E402
 
 
 class Case(NamedTuple):
@@ -102,7 +102,7 @@ def loader_rate(source: Source, train: Recipe, workers: int, seconds: float) -> 
     return count * train.train.batch / elapsed
 
 
-def steps_rate(training: Training, fed: Iterable[Conditioned], seconds: float) -> float:
+def steps_rate(training: Diffusion, fed: Iterable[Conditioned], seconds: float) -> float:
     """Examples per second of optimiser steps on what is fed, the first two left out."""
     steps = training.run(fed)
     for _ in range(2):
@@ -142,7 +142,7 @@ def row(case: Case, path: Path | None, options: argparse.Namespace, full: bool) 
     device = build.device(said.device)
     media = build.modality(said)
     source = media.source(path, "train")
-    training = Training(measure.measured(said, source, device), media, World(rank=0, size=1, device=device))
+    training = Diffusion(measure.measured(said, source, device), media, World(rank=0, size=1, device=device))
     loaded = loader_rate(source, training.recipe, options.workers, options.seconds)
     training.recipe.data.workers = options.workers
     one = next(feed(training.recipe, source, media, training.world, 0, print))

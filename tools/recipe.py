@@ -26,6 +26,7 @@ SAMPLING = ("run", "seed", "device", "precision", "compile", "channels_last", "s
 """What the command line of sampling may say; the rest is a matter of training and fixed by the run."""
 
 ADDED: Tree = {
+    "stage": "diffusion",
     "ema": {"name": "warm_up"},
     "posthoc": {"every": None, "sigma_rels": [0.05, 0.1]},
     "sample": {"sigma_rel": None},

@@ -13,14 +13,11 @@ from pathlib import Path
 if __name__ == "__main__" and not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # run as a script: the parts lie beside this folder
 
-from core.denoiser import Denoiser
-from core.training.distributed import World, processes
-from modalities.modality import Modality
-from tools import build, checkpoint, guidance, messages, sample_folder, snapshots
+from core.training.distributed import processes
+from tools import build, checkpoint, guidance, messages, sample_folder, stage
 from tools import recipe as recipes
 from tools.progress import Progress
 from tools.schema import Recipe
-from tools.training import load_weights
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,11 +29,11 @@ def sample(argv: list[str]) -> int:
     recipe = recipes.overlay(recipes.read(folder / "recipe.yaml"), argv)
     with processes(build.device(recipe.device)) as world:
         media = build.modality(recipe)
-        denoiser = restored(recipe, media, folder, world)
+        draw = stage.of(recipe).restored(recipe, media, folder, world.device)
         out = Path(recipe.sample.out) if recipe.sample.out else default_out(recipe, folder)
         with Progress(recipe.sample.n, unit="sample", quiet=not world.first) as bar:
             fill = sample_folder.fill
-            fill(recipe, denoiser, media, out, checkpoint=folder.name, world=world, done=bar.update)
+            fill(recipe, draw, media, out, checkpoint=folder.name, world=world, done=bar.update)
         if world.first:
             print(f"wrote {recipe.sample.n} samples and {sample_folder.sheet_name(media)} to {out}")
     return 0
@@ -55,20 +52,11 @@ def newest(argv: list[str]) -> Path:
     return found
 
 
-def restored(recipe: Recipe, media: Modality, folder: Path, world: World) -> Denoiser:
-    """The denoiser of a checkpoint, with averaged or raw weights or an average of another width, ready to sample."""
-    denoiser = build.denoiser(recipe, media).to(world.device)
-    if recipe.sample.sigma_rel is not None:
-        step = int(folder.name.removeprefix("step-"))
-        snapshots.load(denoiser.network, Path(recipe.run), step, recipe.sample.sigma_rel, world.device)
-    else:
-        load_weights(denoiser.network, folder, "ema" if recipe.sample.weights == "ema" else "model", world.device)
-    return denoiser.eval().requires_grad_(False)
-
-
 def default_out(recipe: Recipe, folder: Path) -> Path:
     """A folder of the run that says what made the samples, so that another setting does not overwrite them."""
-    words = [folder.name, recipe.sampler.name, str(recipe.sampler.steps), guidance.word(recipe.guidance)]
+    words = [folder.name]
+    if recipe.stage == "diffusion":
+        words += [recipe.sampler.name, str(recipe.sampler.steps), guidance.word(recipe.guidance)]
     label = [] if recipe.sample.label is None else [f"label{recipe.sample.label}"]
     average = [] if recipe.sample.sigma_rel is None else [f"average{recipe.sample.sigma_rel:g}"]
     return Path(recipe.run) / "samples" / "-".join([*words, *average, *label, f"seed{recipe.seed}"])

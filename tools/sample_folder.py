@@ -13,15 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.denoiser import Denoiser
 from core.training.distributed import World
 from modalities.modality import Modality
 from modalities.writing import write_bytes
 from tools import guidance
-from tools.sampling import Sample, draw, plan
+from tools.sampling import Sample, plan
 from tools.schema import Recipe
+from tools.stage import Draw
 from tools.training import autocast
-from tools.weaker import weaker
 
 SHEET = 64
 """A sheet shows at most so many samples."""
@@ -29,7 +28,7 @@ SHEET = 64
 
 def fill(
     recipe: Recipe,
-    denoiser: Denoiser,
+    draw: Draw,
     media: Modality,
     out: Path,
     *,
@@ -41,7 +40,7 @@ def fill(
 
     Several processes share the samples; the first one writes sheet and manifest.
     """
-    samples, worse = plan(recipe), weaker(recipe, media, world.device)
+    samples = plan(recipe)
     if world.first:
         clear(out)
     world.barrier()
@@ -49,7 +48,7 @@ def fill(
     shown: list[tuple[int, Tensor]] = []
     lines: list[dict[str, Any]] = []
     with autocast(recipe, world.device)():
-        for some, x0 in draw(recipe, denoiser, media.event_shape, mine, weaker=worse):
+        for some, x0 in draw(mine):
             for sample, example in zip(some, media.decode(x0.float()).cpu(), strict=True):
                 name = f"{sample.number:06d}{media.suffix}"
                 media.write(example, out / name)

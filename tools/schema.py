@@ -136,6 +136,7 @@ class Sample:
 class Recipe:
     recipe: str | None
     modality: str
+    stage: str = key(one_of="diffusion autoencoder gan")
     run: str
     seed: int = key(at_least=0, at_most=2**63 - 1)
     resume: str = key(one_of="auto never must")

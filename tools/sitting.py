@@ -9,15 +9,15 @@ import torch
 
 from core.training.distributed import World
 from core.training.fit import Conditioned, Metrics, check_finite
-from tools import run_folder, sample_folder, snapshots
+from tools import run_folder
 from tools.interrupt import Interrupt
 from tools.progress import Progress
 from tools.schema import Checkpoint
-from tools.training import Training
+from tools.stage import Stage
 
 
-def sit(training: Training, batches: Iterable[Conditioned], bar: Progress, interrupt: Interrupt) -> None:
-    """Train; log every `log.every` steps; save as `checkpoint` says and at the end, which also draws a sample sheet."""
+def sit(training: Stage, batches: Iterable[Conditioned], bar: Progress, interrupt: Interrupt) -> None:
+    """Train; log every `log.every` steps; save as `checkpoint` says and at the end, which also draws a sheet."""
     recipe, world, run = training.recipe, training.world, Path(training.recipe.run)
     log = run_folder.Log(run, training.counters.step) if world.first else None
     window, saves = Window(world), Due(recipe.checkpoint)
@@ -41,6 +41,7 @@ def sit(training: Training, batches: Iterable[Conditioned], bar: Progress, inter
         save(training, window.last)
     if not interrupt.asked:
         sheet(training)
+        training.finish(bar.note)
 
 
 class Window:
@@ -89,7 +90,7 @@ class Due:
         return by_step or by_clock
 
 
-def save(training: Training, metrics: Metrics) -> None:
+def save(training: Stage, metrics: Metrics) -> None:
     """A checkpoint, unless the last step spoiled the weights: then NonFiniteLoss, and the one before stays the last."""
     check_finite(metrics)
     if training.world.first:
@@ -97,15 +98,14 @@ def save(training: Training, metrics: Metrics) -> None:
     training.world.barrier()
 
 
-def snapshot(training: Training, metrics: Metrics) -> None:
+def snapshot(training: Stage, metrics: Metrics) -> None:
     """The tracked averages of this moment, unless the last step spoiled the weights: see `save`."""
     check_finite(metrics)
-    if training.world.first and training.tracked:
-        snapshots.write(Path(training.recipe.run), training.tracked)
+    if training.world.first:
+        training.snapshot()
 
 
-def sheet(training: Training) -> None:
-    """Samples of the averaged weights in `samples/step-…` of the run."""
+def sheet(training: Stage) -> None:
+    """What the averaged weights can do, in `samples/step-…` of the run."""
     step = f"step-{training.counters.step:08d}"
-    out = Path(training.recipe.run) / "samples" / step
-    sample_folder.fill(training.recipe, training.averaged(), training.media, out, checkpoint=step, world=training.world)
+    training.sheet(Path(training.recipe.run) / "samples" / step, checkpoint=step)

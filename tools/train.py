@@ -1,7 +1,8 @@
-"""Train a diffusion model from scratch on a folder of images, sounds or clips.
+"""Train a diffusion model, or an autoencoder, from scratch on a folder of images, sounds or clips.
 
     python tools/train.py modality=image|audio|video [recipe=NAME] [data.path=PATH] [run=runs/NAME]
-                          [train.minutes=M|train.steps=N] [checkpoint.every=N] [seed=S] [key=value ...]
+                          [stage=diffusion|autoencoder|gan] [train.minutes=M|train.steps=N] [checkpoint.every=N]
+                          [seed=S] [key=value ...]
 
 Stops on the clock or on the count, with a checkpoint and a sample sheet; a run that exists is continued exactly.
 Ctrl-C saves a checkpoint and ends with exit code 130. `torchrun --nproc-per-node=N tools/train.py ...` shares the work.
@@ -17,7 +18,7 @@ if __name__ == "__main__" and not __package__:
 
 from core.training.distributed import World, processes
 from modalities.data.example import Source
-from tools import build, messages, run_folder
+from tools import build, messages, run_folder, stage
 from tools import recipe as recipes
 from tools.feed import feed
 from tools.interrupt import Interrupt
@@ -25,8 +26,8 @@ from tools.measure import measured
 from tools.progress import Progress, clock
 from tools.schema import Recipe
 from tools.sitting import sit
+from tools.stage import Stage
 from tools.stills import mixed
-from tools.training import Training
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,7 +38,7 @@ def train(argv: list[str]) -> int:
     recipe = recipes.load(argv)
     with Interrupt() as interrupt, processes(build.device(recipe.device)) as world:
         recipe, source, folder = prepared(recipe, world)
-        training = Training(recipe, build.modality(recipe), world)
+        training = stage.of(recipe)(recipe, build.modality(recipe), world)
         if folder:
             training.load(folder)
         with Progress(recipe.train.steps, recipe.train.minutes, start=training.counters, quiet=not world.first) as bar:
@@ -66,7 +67,7 @@ def prepared(recipe: Recipe, world: World) -> tuple[Recipe, Source, Path | None]
     return recipe, source, folder
 
 
-def introduction(training: Training, source: Source, folder: Path | None) -> str:
+def introduction(training: Stage, source: Source, folder: Path | None) -> str:
     recipe = training.recipe
     classes = f", {len(recipe.data.classes)} classes" if recipe.data.class_conditional else ""
     what = f"{recipe.data.path or 'embedded generator'}: {len(source)} examples{classes}"

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.tools.small import trained, weights
 from tools import checkpoint
+from tools.stages.diffusion import Diffusion
 
 
 def one_line(capsys) -> str:
@@ -72,16 +73,14 @@ def test_a_loss_that_is_no_number_stops_at_its_step_and_keeps_the_last_checkpoin
     trained(run, "checkpoint.every=1", steps=2)
     capsys.readouterr()
     assert trained(run, "checkpoint.every=1", steps=2) == 0  # a finished run has nothing left to do
-    from tools import training
-
-    original = training.Training.load
+    original = Diffusion.load
 
     def poisoned(self, folder):
         original(self, folder)
         next(self.network.parameters()).data.fill_(float("nan"))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.Training, "load", poisoned)
+        patch.setattr(Diffusion, "load", poisoned)
         assert trained(run, "checkpoint.every=1", steps=9) == 2
     assert "step 3" in one_line(capsys)
     folder = checkpoint.latest(run)

@@ -9,7 +9,7 @@ from tools import build
 from tools import recipe as recipes
 from tools.feed import feed
 from tools.measure import measured
-from tools.training import Training
+from tools.stages.diffusion import Diffusion
 
 ALONE = World(0, 1, torch.device("cpu"))
 MILLIONS = {"cifar10_full": (50, 60), "images64": (80, 300), "speech16k": (40, 80), "video64": (40, 120)}
@@ -23,7 +23,7 @@ def test_one_step_of_the_full_recipe_moves_every_weight_it_should(name):
     media = build.modality(recipe)
     source = media.source(None, "train")
     recipe = measured(recipe, First(source), ALONE.device)
-    training = Training(recipe, media, ALONE)
+    training = Diffusion(recipe, media, ALONE)
     least, most = MILLIONS[name]
     assert least * 1e6 < training.parameters < most * 1e6
     head = training.network.unet.head.weight

@@ -11,7 +11,7 @@ from core.training.distributed import World
 from tests.tools.small import arguments, trained, weights
 from tools import build, checkpoint
 from tools import recipe as recipes
-from tools.training import Training
+from tools.stages.diffusion import Diffusion
 
 STATEFUL = [
     *("loss.weighting=uncertainty", "loss.weighting.channels=4", "loss.density=log_normal"),
@@ -75,6 +75,6 @@ def test_a_checkpoint_without_an_objective_still_loads(tmp_path: Path) -> None:
     assert not state.pop("objective")
     torch.save(state, folder / "training.pt")
     recipe = recipes.read(tmp_path / "recipe.yaml")
-    training = Training(recipe, build.modality(recipe), World(0, 1, torch.device("cpu")))
+    training = Diffusion(recipe, build.modality(recipe), World(0, 1, torch.device("cpu")))
     training.load(folder)
     assert training.counters.step == 1

@@ -17,7 +17,6 @@ if __name__ == "__main__" and not __package__:
 
 import torch
 
-from core.training.distributed import World
 from modalities.data.batch import Batch
 from modalities.modality import Modality
 from tools import build, checkpoint, messages, run_folder, sample, train
@@ -25,6 +24,7 @@ from tools import recipe as recipes
 from tools.demonstration import facts, strips
 from tools.demonstration.facts import Facts
 from tools.demonstration.show import fact, show
+from tools.restored import restored
 from tools.sampling import plan, states
 from tools.schema import Recipe
 
@@ -95,7 +95,7 @@ def measured(modality: str, out: Path, sampling_seconds: float, commands: list[s
 def processes(recipe: Recipe, media: Modality, newest: Path, folder: Path) -> None:
     """`forward.png`: an example of the data, diffused; `reverse.png`: the first sample, from noise to clean."""
     device = build.device(recipe.device)
-    denoiser = sample.restored(recipe, media, newest, World(0, 1, device))
+    denoiser = restored(recipe, media, newest, device)
     sigma_data = recipe.denoiser.sigma_data
     assert sigma_data is not None, "a stored recipe is measured"
     example = media.source(None, recipe.data.split).read(EXAMPLE[media.name], torch.Generator())
