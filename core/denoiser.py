@@ -7,17 +7,15 @@ The network sees unit variance and ln(sigma / alpha) / 4 (Karras et al. 2022, ta
 nothing of the schedule.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from core.condition import Condition
 from core.discover import build, names
 from core.prediction import Prediction, to_x0, x0_error_scale
 from core.schedule import Schedule, scales
-
-Condition = Mapping[str, Tensor] | None
-"""What to sample, one row per example: `{"label": (B,) int64}`, where -1 is no label; a network may take more."""
 
 Network = Callable[[Tensor, Tensor, Condition], Tensor]
 """`network(x (B, *event), noise_label (B,), cond) -> (B, *event)`."""

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from core.denoiser import Condition, Denoiser
+from core.condition import Condition
+from core.denoiser import Denoiser
 from core.prediction import Prediction, to_x0
 from core.schedule import Schedule, scales
 

@@ -56,7 +56,7 @@ def objective(recipe: Recipe) -> Objective:
     return Objective(
         density=component("core.densities", recipe.loss.density),
         weighting=component("core.weightings", spread("core.weightings", recipe.loss.weighting, recipe)),
-        label_dropout=recipe.loss.label_dropout,
+        condition_dropout=recipe.loss.label_dropout,
         draws=component("core.draws", recipe.loss.draws),
         coupling=component("core.couplings", recipe.loss.coupling),
         error=component("core.errors", recipe.loss.error),

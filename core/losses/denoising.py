@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from core.denoiser import Condition, Denoiser
+from core.condition import Condition
+from core.denoiser import Denoiser
 from core.errors.squared import squared
 from core.prediction import target, x0_error_scale
 from core.schedule import diffuse, log_snr, scales

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.denoiser import Condition, Denoiser
+from core.condition import Condition
+from core.denoiser import Denoiser
 from core.errors.squared import squared
 from core.learned_variance import LearnedVariance
 from core.losses.denoising import Error, Weighting, denoising_loss

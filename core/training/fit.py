@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from core.denoiser import Condition, Denoiser
+from core.condition import Condition
+from core.denoiser import Denoiser
 from core.ema import EMA
 from core.training.distributed import average
 from core.training.objective import Drawn, Objective

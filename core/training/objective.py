@@ -1,15 +1,16 @@
-"""What one batch is asked: times from a density, noise, dropped labels, and the denoising loss of the result."""
+"""What one batch is asked: times from a density, noise, dropped conditions, and the denoising loss of the result."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
+from core.condition import Condition, dropped
 from core.couplings.independent import independent
-from core.denoiser import Condition, Denoiser
+from core.denoiser import Denoiser
 from core.draws.stratified import stratified
 from core.errors.squared import squared
 from core.losses.denoising import Error, Weighting, denoising_loss
@@ -47,8 +48,10 @@ class Objective:
     """`drawn = objective.draw(schedule, x0, cond, generator)`, then `objective(denoiser, x0, t, eps, cond, weight)`.
 
     `density(u, schedule)` maps the uniform `draws` to times, `weighting(log_snr)` weighs the squared x0 error, `error`
-    says what becomes of the weighted residual, `coupling` which noise goes with which example, and `label_dropout` is
-    the share of labels replaced by `NO_LABEL` (Ho & Salimans 2022, algorithm 1).
+    says what becomes of the weighted residual, `coupling` which noise goes with which example. `condition_dropout` is
+    the share of examples whose conditions are all absent, which trains the unconditional model of guidance (Ho &
+    Salimans 2022, algorithm 1); `own_dropout[name]` the share that lacks this one condition, beyond those, so that a
+    model can be asked for some of its conditions (as Brooks et al. 2023, sec. 3.2.1, do with two).
 
     Parts that learn or remember (`nn.Module`) are the children of `modules`: their parameters are to be trained along
     with the network, their state belongs into checkpoints.
@@ -56,10 +59,11 @@ class Objective:
 
     density: Density
     weighting: Weighting
-    label_dropout: float = 0.1
+    condition_dropout: float = 0.1
     draws: Draws = stratified
     coupling: Coupling = independent
     error: Error = squared
+    own_dropout: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def modules(self) -> nn.ModuleDict:
@@ -95,15 +99,26 @@ class Objective:
         eps = torch.randn((n, *x0.shape[1:]), generator=generator, device=device, dtype=x0.dtype)[mine]
         if self.coupling is not independent:
             eps = self.coupling(x0, eps, _label(cond))
-        if cond is not None and "label" in cond and self.label_dropout > 0:
-            drop = (torch.rand(n, generator=generator, device=device) < self.label_dropout)[mine]
-            cond = {**cond, "label": cond["label"].masked_fill(drop, NO_LABEL)}
+        cond = self._dropped(cond, n, generator, mine)
         weight = torch.ones_like(t)
         if getattr(self.weighting, "per_nat", False):
             weight = weight * nats_per_draw(self.density, schedule, u)
         if isinstance(self.draws, Resampling):
             weight = weight * self.draws.weight(u)
         return Drawn(t, eps, cond, u, weight)
+
+    def _dropped(self, cond: Condition, n: int, generator: torch.Generator, mine: slice) -> Condition:
+        """`cond` with conditions absent where a draw for each of the n examples of the global batch says so."""
+        names = [name for name, rows in (cond or {}).items() if rows.dtype != torch.bool]
+        if cond is None or not names:
+            return cond
+        shares = [("", self.condition_dropout), *((name, self.own_dropout.get(name, 0.0)) for name in sorted(names))]
+        result = dict(cond)
+        for only, share in shares:
+            if share > 0:
+                drop = (torch.rand(n, generator=generator, device=generator.device) < share)[mine]
+                result |= {name: dropped(result[name], drop) for name in ([only] if only else names)}
+        return result
 
     def __call__(
         self, denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor, cond: Condition, weight: Tensor | None = None
