@@ -57,8 +57,9 @@ class Modality(Protocol):
         """x (B, *event) -> stored units (B, ...); what lies outside the range of the media is clipped."""
         ...
 
-    def network(self, **options: Any) -> nn.Module:
-        """The backbone, with `in_channels` chosen; its class names its options in `Options`, a dataclass."""
+    def network(self, *, in_channels: int | None = None, **options: Any) -> nn.Module:
+        """The backbone; its class names its options in `Options`, a dataclass. `in_channels` are those of x0, or of a
+        latent in its place. Beside the options: `classes`, and `conditions` by name, see `modalities.condition`."""
         ...
 
     def write(self, media: Tensor, path: Path) -> None:

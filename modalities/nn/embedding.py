@@ -1,6 +1,6 @@
-"""The condition vector (B, E) of a network: noise level plus label.
+"""The condition vector (B, E) of a network: noise level plus label, plus what other conditions add.
 
-    e = W2 silu(W1 fourier(noise_label)) + table[label]          label -1, or none given: the table's last row
+    e = W2 silu(W1 fourier(noise_label)) + table[label] + more   label -1, or none given: the table's last row
 
 `noise_label` is -log_snr/8 in [-2.5, 2.5]; the frequencies, 0.25 to 32 rad per unit, resolve 0.02 of it.
 """
@@ -25,8 +25,8 @@ def fourier(noise_label: Tensor) -> Tensor:
 
 
 class Condition(nn.Module):
-    """Embeds (noise_label (B,), cond) into (B, channels). Labels >= classes are not checked here: that would wait
-    for the device."""
+    """Embeds (noise_label (B,), cond, more (B, channels)) into (B, channels). Labels >= classes are not checked here:
+    that would wait for the device."""
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Condition(nn.Module):
         self.noise2 = linear(channels, channels)
         self.label = nn.Embedding(classes + 1, channels) if classes else None
 
-    def forward(self, noise_label: Tensor, cond: Mapping[str, Tensor] | None) -> Tensor:
+    def forward(self, noise_label: Tensor, cond: Mapping[str, Tensor] | None, more: Tensor | None = None) -> Tensor:
         features = fourier(noise_label).to(self.noise1.weight.dtype)
         e = self.noise2(functional.silu(self.noise1(features)))
         if self.label is not None:
@@ -43,4 +43,6 @@ class Condition(nn.Module):
             if cond is not None and "label" in cond:
                 label = cond["label"]
             e = e + self.label(torch.where(label < 0, self.classes, label))
+        if more is not None:
+            e = e + more
         return functional.silu(e)

@@ -2,8 +2,9 @@
 
     forward(x (B, C, T, H, W), noise_label (B,), cond) -> (B, C, T, H, W)
 
-Any T, H, W; T = 1 is a still image. cond {"label": (B,) int64, -1 is none; "stills": (B,) bool, frames of these
-entries do not see each other, so that clips and heaps of still images train in one batch (Ho 2022, joint training)}.
+Any T, H, W; T = 1 is a still image. cond {"label": (B,) int64, -1 is none; NAME: the rows of conditions[NAME];
+"stills": (B,) bool, frames of these entries do not see each other, so that clips and heaps of still images train in one
+batch (Ho 2022, joint training)}. All frames of a clip attend to its tokens; a signal is a clip itself.
 The weights under `condition` and `unet` that are not temporal have the image network's names and shapes.
 """
 
@@ -12,7 +13,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from modalities.nn.embedding import Condition
+from core.condition import Condition
+from modalities.condition import Condition as Kind
+from modalities.nn.concat import Beside, beside
+from modalities.nn.conditional import entrances
+from modalities.nn.conditions import Conditions, Entering
+from modalities.nn.embedding import Condition as Embedding
 from modalities.nn.options import odd, per_level
 from modalities.nn.shape import ClipShape
 from modalities.nn.temporal import Clip, Temporal
@@ -24,9 +30,12 @@ class VideoUNet(nn.Module):
 
     Options = ClipShape
 
-    def __init__(self, *, in_channels: int, classes: int = 0, **options: Any) -> None:
+    def __init__(
+        self, *, in_channels: int, classes: int = 0, conditions: Mapping[str, Kind] | None = None, **options: Any
+    ) -> None:
         super().__init__()
         shape = self.Options(**options)
+        width = 4 * shape.width
         chosen = shape.attention if shape.temporal_attention is None else shape.temporal_attention
         over_time = per_level("temporal_attention", chosen, len(shape.multipliers))
         taps = odd("temporal_kernel", shape.temporal_kernel)
@@ -35,12 +44,21 @@ class VideoUNet(nn.Module):
             attend = bool(over_time[level])
             return Temporal(channels, kernel=taps, attention=attend, head_channels=shape.head_channels)
 
-        self.condition = Condition(4 * shape.width, classes)
-        self.unet = UNet(shape, rank=2, in_channels=in_channels, condition=4 * shape.width, extra=temporal)
+        self.condition = Embedding(width, classes)
+        self.conditions = Conditions(conditions, width) if conditions else None
+        enter = entrances(self.conditions, width)
+        self.unet = UNet(shape, rank=2, in_channels=in_channels, condition=width, extra=temporal, **enter)
 
-    def forward(self, x: Tensor, noise_label: Tensor, cond: Mapping[str, Tensor] | None = None) -> Tensor:
-        B, C, T, H, W = x.shape
+    def forward(self, x: Tensor, noise_label: Tensor, cond: Condition = None) -> Tensor:
+        B, T = x.shape[0], x.shape[2]
         keep = None if cond is None or "stills" not in cond else cond["stills"].logical_not()
-        condition = self.condition(noise_label, cond).repeat_interleave(T, dim=0)
-        frames = x.transpose(1, 2).reshape(B * T, C, H, W)
-        return self.unet(frames, condition, Clip(T, keep)).unflatten(0, (B, T)).transpose(1, 2)
+        entering = Entering() if self.conditions is None else self.conditions(cond, B)
+        condition = self.condition(noise_label, cond, entering.embedding).repeat_interleave(T, dim=0)
+        signals = Beside(*(s if s is None else frames(s) for s in beside(entering.signals, x, self.unet.patch[1])))
+        y = self.unet(frames(x), condition, Clip(T, keep), entering.tokens, signals)
+        return y.unflatten(0, (B, T)).transpose(1, 2)
+
+
+def frames(x: Tensor) -> Tensor:
+    """(B, C, T, H, W) -> (B*T, C, H, W), the frames of a clip one after the other."""
+    return x.transpose(1, 2).flatten(0, 1)
