@@ -1,0 +1,184 @@
+"""How near does each solver come to the original, task by task? The table of docs/guide.md.
+
+    python benchmarks/editing.py run=runs/NAME data=PATH [n=32] [seconds=30] [tasks=inpaint,deblur] [key=value ...]
+
+Held-out examples of the data are degraded as `tools/edit.py degrade=true` degrades them, with the task's options below,
+and restored by every solver that takes the task's operator, one draw each. Printed: the mean of the results in decibels
+against the originals (PSNR; signal-to-noise ratio of sounds), the share whose class is recognised by a classifier that
+is trained for `seconds` on the training data, how far the results are from their measurement (root mean square, in
+thousandths of full scale), and the time. Other keys are those of sampling: sampler=ddpm sampler.steps=100.
+"""
+
+import dataclasses
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__" and not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import torch
+from torch import Tensor
+
+from benchmarks.label_accuracy import Classifier, examples, learn, views_of
+from core import discover
+from modalities.modality import Modality
+from tools import build, messages
+from tools import recipe as recipes
+from tools.editing.bench import Bench, Edited
+from tools.editing.command import settings
+from tools.editing.score import decibels
+from tools.editing.space import space_of
+from tools.restored import restored
+from tools.sample import newest
+from tools.sampling import Sample
+from tools.schema import Options
+from tools.training import autocast
+
+Setting = tuple[str, dict[str, Any], float | None]
+"""Task, its options, and the noise of the measurement as a share of full scale."""
+
+SETTINGS: dict[str, list[Setting]] = {
+    "image": [
+        ("inpaint", {"region": "14:28,0:28"}, None),
+        ("super_resolve", {"factor": 2}, None),
+        ("super_resolve", {"factor": 4}, None),
+        ("super_resolve", {"factor": 4}, 0.02),
+        ("deblur", {"std": 1.5}, 0.01),
+        ("denoise", {"estimate": "draw"}, 0.2),
+        ("denoise", {"estimate": "mean"}, 0.2),
+        ("colourise", {}, None),
+    ],
+    "audio": [
+        ("inpaint", {"region": "0.1:0.15"}, None),
+        ("bandwidth_extend", {"cutoff": 2000.0}, None),
+        ("declip", {}, None),
+        ("denoise", {"estimate": "draw"}, 0.02),
+        ("denoise", {"estimate": "mean"}, 0.02),
+    ],
+    "video": [
+        ("interpolate", {"every": 2}, None),
+        ("interpolate", {"every": 4}, None),
+        ("inpaint", {"region": "6:10"}, None),
+        ("super_resolve", {"factor": 4}, None),
+        ("deblur", {"std": 1.5}, 0.01),
+        ("denoise", {"estimate": "mean"}, 0.2),
+    ],
+}
+SOLVERS: list[Options] = [
+    {"name": "ddnm"},
+    {"name": "ddnm_plus"},
+    {"name": "diffpir"},
+    {"name": "diffpir", "zeta": 0.5},
+    {"name": "pigdm"},
+    {"name": "moment_matching", "iterations": 5},
+    {"name": "dps", "scale": 1.0},
+    {"name": "replacement"},
+    {"name": "repaint", "repeats": 5},
+]
+
+
+class Many:
+    """Many examples in place of one file."""
+
+    def __init__(self, media: Modality, stored: Tensor) -> None:
+        self.path, self.start, self.stored = Path("held out"), 0.0, stored
+        self.facts = {"rate": getattr(media, "sample_rate", 0)}
+
+    def read(self, media: Modality) -> Tensor:
+        return self.stored
+
+
+def bench_of(argv: list[str], stored: Tensor) -> Bench:
+    checkpoint = newest(argv)
+    recipe = recipes.overlay(recipes.read(checkpoint / "recipe.yaml"), argv)
+    media, n = build.modality(recipe), len(stored)
+    return Bench(
+        recipe=dataclasses.replace(recipe, sample=dataclasses.replace(recipe.sample, batch=n)),
+        denoiser=restored(recipe, media, checkpoint, build.device(recipe.device)),
+        media=media,
+        space=space_of(media),
+        file=Many(media, stored),  # type: ignore[arg-type]
+        samples=[Sample(i, i, -1) for i in range(n)],
+        degrade=True,
+    )
+
+
+def edited(bench: Bench, setting: Setting, solver: Options | None) -> Edited:
+    name, options, noise = setting
+    task = discover.build("tools.editing.tasks", name, options)
+    with torch.no_grad(), autocast(bench.recipe, bench.device)():
+        return task(dataclasses.replace(bench, solver=solver, noise=noise))
+
+
+def recognised(network: Classifier, bench: Bench, signals: Tensor, labels: Tensor) -> float:
+    """Share of signals whose class the classifier sees."""
+    with torch.inference_mode():
+        said = network(views_of(bench.recipe, bench.space.stored(signals).cpu())).argmax(1)
+    return float((said == labels).float().mean())
+
+
+def rows(argv: list[str], given: dict[str, str]) -> Iterator[str]:
+    first = recipes.read(newest(argv) / "recipe.yaml")
+    media, data = build.modality(first), Path(given["data"])
+    stored, labels = next(examples(media, media.source(data, "test"), int(given.get("n", 32)), 1))
+    network = learn(first, media, media.source(data, "train"), float(given.get("seconds", 30)) / 60)
+    yield "| task | solver | dB | recognised | misfit | seconds |"
+    yield "| --- | --- | ---: | ---: | ---: | ---: |"
+    for setting in SETTINGS[media.name]:
+        if given.get("tasks") and setting[0] not in given["tasks"].split(","):
+            continue
+        if setting[0] == "colourise" and media.event_shape[0] != 3:
+            continue
+        bench = bench_of([*settings(setting[0]), *argv], stored)
+        title = f"{setting[0]} {' '.join(f'{k}={v}' for k, v in setting[1].items())}"
+        title += f" noise={setting[2]}" if setting[2] else ""
+        for solver in (None, *SOLVERS) if setting[1].get("estimate") != "mean" else (None,):
+            yield row(bench, setting, solver, title, network, labels)
+
+
+def row(bench: Bench, setting: Setting, solver: Options | None, title: str, network: Classifier, labels: Tensor) -> str:
+    started = time.monotonic()
+    name = "the task's own" if solver is None else " ".join(str(v) for v in solver.values())
+    try:
+        result = edited(bench, setting, solver)
+    except ValueError:
+        return f"| {title} | {name} | – | – | – | – |"
+    seconds = time.monotonic() - started
+    assert result.original is not None
+    peak = None if bench.media.name == "audio" else bench.space.unit
+    near = torch.tensor(decibels(result.original, result.results, peak)).clamp(-99, 99).mean()
+    share = recognised(network, bench, result.results, labels)
+    before = ""
+    if solver is None and result.degraded is not None and result.degraded.shape == result.original.shape:
+        before = f" ({torch.tensor(decibels(result.original, result.degraded, peak)).mean():.1f} before)"
+    chosen = result.facts.get("solver", result.facts.get("estimate", ""))
+    name += f", {chosen}" if solver is None else ""
+    return (
+        f"| {title} | {name} | {near:.1f}{before} | {100 * share:.0f} % | {misfit(bench, result):.1f} | {seconds:.0f} |"
+    )
+
+
+def misfit(bench: Bench, result: Edited) -> float:
+    """Root mean square of what the results, degraded again, differ from their measurement, in thousandths of full
+    scale; 0 where the task does not say what it measured."""
+    if result.again is None or result.degraded is None:
+        return 0.0
+    gap = result.again(result.results) - result.degraded
+    return 1000 * float(gap.square().mean().sqrt()) / bench.space.unit
+
+
+def main(argv: list[str]) -> int:
+    given = dict(word.split("=", 1) for word in argv if "=" in word)
+    if missing := {"run", "data"} - given.keys():
+        raise ValueError(f"say {', '.join(f'{name}=' for name in sorted(missing))}")
+    mine = ("data", "n", "seconds", "tasks")
+    for line in rows([word for word in argv if word.partition("=")[0] not in mine], given):
+        print(line, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(messages.run(main, sys.argv[1:], help=__doc__ or ""))

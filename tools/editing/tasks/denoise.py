@@ -1,0 +1,70 @@
+"""Take the noise out of an image, a sound or a clip.
+
+The input is x0 + noise_std n, which is a state of the diffusion itself, at the time where sigma / alpha = noise_std, but
+for a factor. So what belongs there starts there, and is exact for an exact model: `estimate=mean` is one call of the
+denoiser, E[x0 | y], which no other has a smaller squared error than; `estimate=draw` samples on from there, results
+that are sharp, each one possible.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from core.operators.identity import Identity
+from core.sampling import last
+from core.schedule import log_snr
+from tools.editing.bench import Bench, Edited, Problem, added, restored
+from tools.editing.defaults import NOISY
+from tools.editing.noise import estimated_std
+
+ADDED = 0.1
+"""Noise that degrade=true adds where none is said, as a share of full scale: 25 of 255 grey levels."""
+
+
+@dataclass(frozen=True)
+class Denoise:
+    """estimate: mean or draw; of no account where a solver is named. The level is `noise`, else estimated.
+
+    Raises ValueError for another word, and where there is no noise to take out.
+    """
+
+    MEDIA: ClassVar = ("image", "audio", "video")
+    estimate: str = "draw"
+
+    def __call__(self, bench: Bench) -> Edited:
+        if self.estimate not in ("mean", "draw"):
+            raise ValueError(f"estimate={self.estimate!r} must be mean or draw")
+        level = bench.noise
+        if level is None and bench.degrade:
+            level = ADDED * (1.0 if bench.media.name != "audio" else 0.2)
+        if level is None:
+            axes = 1 if bench.media.name == "audio" else 2
+            level = estimated_std(bench.signal(), axes=axes) / (bench.space.unit * bench.gain)
+        if not level > 0:
+            raise ValueError(f"{bench.file.path} has no noise that can be seen: say noise=LEVEL, a share of full scale")
+        if bench.solver is not None or bench.space.signal is not None:
+            return restored(bench, Problem(operator=Identity()), NOISY, noise=level)
+        return self._from_its_level(bench, level)
+
+    def _from_its_level(self, bench: Bench, level: float) -> Edited:
+        original = bench.signal() if bench.degrade else None
+        noise_std = level * bench.space.unit * bench.gain
+        y = bench.signal() if original is None else added(bench, original, noise_std)
+        schedule, times = bench.denoiser.schedule, bench.times()
+        start = schedule.time(torch.tensor(1 / noise_std**2, dtype=torch.float64).log())
+        below = torch.cat([start[None].to(times), times[times < start]])
+        x, results = (schedule.alpha(start) * y).to(y.dtype), []
+        for some in bench.batches():
+            denoise, like = bench.denoise(some, below), x.expand(len(some), *x.shape[1:])
+            if self.estimate == "mean":
+                results.append(denoise(like, start))
+            else:
+                steps = bench.sampler()(denoise, schedule, like, below, randn_like=bench.noises(some))
+                results.append(last(steps))
+        before = [("input", y)] if original is None else [("input", original), ("degraded", y)]
+        facts = {"noise": level, "estimate": self.estimate, "log_snr": float(log_snr(schedule, start))}
+        return Edited(before=before, results=torch.cat(results).float(), original=original, degraded=y, facts=facts)
+
+
+denoise = Denoise
