@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from modalities.data.example import Example
+from modalities.data.conditions import values_of
+from modalities.data.example import Example, Value
 from modalities.data.uniforms import uniforms
 
 WAVEFORMS = ("chirp", "pluck", "saw", "sine", "square")
@@ -74,6 +75,14 @@ class Synthetic:
             else f"a {waveform} tone at {note}",
         }
 
+    def values(self, index: int) -> dict[str, Value]:
+        """The numbers and words of `describe`, but for label and caption."""
+        return values_of({k: v for k, v in self.describe(index).items() if k not in ("label", "caption")})
+
+    def field(self, name: str) -> list[Value | None]:
+        """One of `values` of every example."""
+        return [self.values(i).get(name) for i in range(len(self))]
+
     def read(self, index: int, generator: torch.Generator | None = None) -> Example:
         """Tone `index`; nothing about it is random, so `generator` is not used."""
         what = self.describe(index)
@@ -82,7 +91,14 @@ class Synthetic:
         wave = wave * envelope(t.float(), what["decay_seconds"])
         wave = wave * (RMS / wave.square().mean().sqrt())
         media = (wave * 32767).round().clamp(-32768, 32767).to(torch.int16).expand(self.channels, -1).contiguous()
-        return Example(media, what["label"], what["caption"], rate=self.sample_rate, name=f"tone {index}")
+        return Example(
+            media,
+            what["label"],
+            what["caption"],
+            rate=self.sample_rate,
+            name=f"tone {index}",
+            values=self.values(index),
+        )
 
 
 def oscillate(waveform: str, pitch: float, t: Tensor, sample_rate: int) -> Tensor:

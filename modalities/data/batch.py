@@ -4,14 +4,14 @@ Recordings of different sample rates have different lengths, so a batch holds on
 `Group.places` says where in the batch its rows belong, and `Batch.gather` puts them there once all have one shape.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from modalities.data.example import Example
+from modalities.data.example import Example, Value
 
 
 class Group(NamedTuple):
@@ -36,6 +36,8 @@ class Batch:
     names: tuple[str, ...]
     bad: tuple[str, ...] = ()
     """«file: reason» of the unreadable files met while this batch was read."""
+    values: Mapping[str, tuple[Value | None, ...]] = field(default_factory=dict)
+    """Further fields of the metadata by name, one entry per example, None where it lacks the field."""
 
     @classmethod
     def of(cls, examples: Sequence[Example]) -> "Batch":
@@ -53,6 +55,10 @@ class Batch:
             captions=tuple(example.caption for example in examples),
             names=tuple(example.name for example in examples),
             bad=tuple(dict.fromkeys(reason for example in examples for reason in example.bad)),
+            values={
+                name: tuple(example.values.get(name) for example in examples)
+                for name in dict.fromkeys(name for example in examples for name in example.values)
+            },
         )
 
     def __len__(self) -> int:
@@ -91,9 +97,9 @@ class Batch:
         # Tensors would cross the process border as shared memory: a file descriptor each, and a bus error where a
         # container's /dev/shm is small. Plain bytes through the pipe cost one copy at memory speed and neither.
         groups = [(group.media.numpy(), group.rate, group.places.numpy()) for group in self.groups]
-        return _restore, (groups, self.labels.numpy(), self.captions, self.names, self.bad)
+        return _restore, (groups, self.labels.numpy(), self.captions, self.names, self.bad, dict(self.values))
 
 
-def _restore(groups: list[Any], labels: Any, captions: Any, names: Any, bad: Any) -> Batch:
+def _restore(groups: list[Any], labels: Any, *rest: Any) -> Batch:
     restored = tuple(Group(torch.from_numpy(media), rate, torch.from_numpy(at)) for media, rate, at in groups)
-    return Batch(restored, torch.from_numpy(labels), captions, names, bad)
+    return Batch(restored, torch.from_numpy(labels), *rest)

@@ -1,9 +1,11 @@
-"""Labels and captions as data sets write them: numbers or names of classes, under one of the usual keys."""
+"""Labels, captions and further values as data sets write them: a record of metadata under more or less usual keys."""
 
+import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from modalities.data.example import Value
 from modalities.data.strings import natural
 
 LABEL = ("label", "labels", "class", "cls")
@@ -20,6 +22,26 @@ def caption_of(record: Mapping[str, Any]) -> str:
     """The caption in a record of metadata, in one line."""
     value = record.get(pick(record, CAPTION))
     return " ".join(value.split()) if isinstance(value, str) else ""
+
+
+def values_of(record: Mapping[str, Any]) -> dict[str, Value]:
+    """The numbers and words in a record of metadata by their names; true and false are 1 and 0, and text that is a
+    number, as in a CSV table, is one. Lists, groups and nothing at all are left out."""
+    found = {name: plain(value) for name, value in record.items()}
+    return {str(name): value for name, value in found.items() if value is not None}
+
+
+def plain(value: Any) -> Value | None:
+    """A number or a word; None for anything else, for an empty text and for a number that is not finite."""
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            value = float(text)
+        except ValueError:
+            return text or None
+    if isinstance(value, bool | int | float) and math.isfinite(value):
+        return float(value)
+    return None
 
 
 def class_names(values: Iterable[Any], names: Sequence[str] = ()) -> tuple[str, ...]:

@@ -6,10 +6,14 @@ is a pure function of (index, state of the generator): the same pair gives the s
 was read before. The generator decides what is random (where a crop of a long recording begins) and nothing else is.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
+
+Value = float | str
+"""A further field of an example's metadata: a number (a pitch in Hz, say) or a word (a speaker)."""
 
 
 class Example(NamedTuple):
@@ -25,6 +29,8 @@ class Example(NamedTuple):
     name: str = ""
     bad: tuple[str, ...] = ()
     """«file: reason» of each unreadable file that this example stands in for."""
+    values: Mapping[str, Value] = {}
+    """Further fields of its metadata, by name."""
 
 
 @runtime_checkable
@@ -40,6 +46,15 @@ class Source(Protocol):
 
     def read(self, index: int, generator: torch.Generator) -> Example:
         """Example `index`, 0 <= index < len. Raises ValueError when too many files are unreadable."""
+        ...
+
+
+@runtime_checkable
+class Fields(Protocol):
+    """A source whose examples have `values`."""
+
+    def field(self, name: str) -> Sequence[Value | None]:
+        """The field `name` of every example, without decoding any media; None where one lacks it."""
         ...
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from modalities.data.example import BadFile, Example, allowed_bad, too_many_bad
+from modalities.data.example import BadFile, Example, Value, allowed_bad, too_many_bad
 from modalities.data.item import Container, Item
 
 Decode = Callable[[Item, float], tuple[Tensor, int]]
@@ -27,6 +27,10 @@ class Files:
     def __len__(self) -> int:
         return len(self.container)
 
+    def field(self, name: str) -> list[Value | None]:
+        """The field `name` of every item's metadata, None where one lacks it."""
+        return [self.container.values(i).get(name) for i in range(len(self))]
+
     def read(self, index: int, generator: torch.Generator) -> Example:
         """Example `index`. Raises ValueError where more files in a row than 1 % of the source are unreadable."""
         # One draw, whatever happens: the crop is then a function of (file, generator) and not of the files before it.
@@ -37,7 +41,7 @@ class Files:
             item = self.container.item(i)
             try:
                 media, rate = self.decode(item, where)
-                return Example(media, item.label, item.caption, rate, item.name, tuple(bad))
+                return Example(media, item.label, item.caption, rate, item.name, tuple(bad), item.values)
             except (BadFile, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
                 bad.append(f"{item.name}: {reason}")

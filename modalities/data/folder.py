@@ -1,6 +1,7 @@
-"""A folder of media files: class = the folder that a file lies in, caption = the `.txt` beside it.
+"""A folder of media files: class = the folder that a file lies in, caption = the `.txt` or `.json` beside it.
 
     root/cat/1.png   root/cat/1.txt   root/dog/2.png              (class, caption)
+    root/7.wav   root/7.json      {"caption": "a low hum", "pitch": 110}      (caption, values)
     root/train/cat/1.png   root/test/cat/3.png                    (splits)
     root/clips/7/00000.mp4   root/labels.csv                      (a table, see `table`)
 
@@ -8,14 +9,17 @@ Files right in the root have no class, and neither have files that all share one
 and the same for every split. Hidden files and folders are passed over.
 """
 
+import json
 import os
 import re
 from array import array
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from modalities.data.conditions import caption_of, values_of
+from modalities.data.example import Value
 from modalities.data.item import Item
 from modalities.data.kinds import SUFFIXES, none_of_kind, suffix
 from modalities.data.splits import choose, split_of
@@ -50,7 +54,8 @@ class Folder:
         self.names = Strings(chosen)
         self.labels = array("i", [number.get(label_of[name], -1) for name in chosen])
         self.captions = Strings(map(table.caption, chosen)) if table.captions else None
-        self.beside = any(suffix(name) == ".txt" for name in seen)
+        self.rows = [table.values.get(name, {}) for name in chosen] if table.values else None
+        self.beside = {suffix(name) for name in seen} & {".txt", ".json"}
 
     def __len__(self) -> int:
         return len(self.names)
@@ -59,9 +64,18 @@ class Folder:
         name = self.names[index]
         path = f"{self.root}/{name}"
         caption = self.captions[index] if self.captions is not None else ""
-        if not caption and self.beside:
+        if not caption and ".txt" in self.beside:
             caption = read_text(f"{path[: path.rindex('.')]}.txt")
-        return Item(name, partial(open_file, path), path, self.labels[index], caption)
+        if not caption and ".json" in self.beside:
+            caption = caption_of(read_json(f"{path[: path.rindex('.')]}.json"))
+        return Item(name, partial(open_file, path), path, self.labels[index], caption, self.values(index))
+
+    def values(self, index: int) -> dict[str, Value]:
+        row = self.rows[index] if self.rows is not None else {}
+        if ".json" not in self.beside:
+            return row
+        name = self.names[index]
+        return values_of(read_json(f"{self.root}/{name[: name.rindex('.')]}.json")) | row
 
 
 def open_file(path: str) -> BinaryIO:
@@ -75,6 +89,15 @@ def read_text(path: str) -> str:
         return " ".join(Path(path).read_text(encoding="utf-8", errors="replace").split())
     except OSError:
         return ""
+
+
+def read_json(path: str) -> dict[str, Any]:
+    """The record of metadata in a file; empty where there is none, or it holds something else."""
+    try:
+        record = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def walk(root: str) -> Iterator[str]:

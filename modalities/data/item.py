@@ -2,12 +2,12 @@
 
 import io
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from modalities.data.example import BadFile
+from modalities.data.example import BadFile, Value
 
 WHOLE = 1 << 22
 """Bytes up to which a member of a container is read at once; longer ones (an hour of sound) are read where needed."""
@@ -24,6 +24,7 @@ class Item:
     """Where it is a file of its own: libraries read a path faster than a Python stream."""
     label: int = -1
     caption: str = ""
+    values: Mapping[str, Value] = field(default_factory=dict)
 
 
 class Container(Protocol):
@@ -33,6 +34,9 @@ class Container(Protocol):
     def classes(self) -> tuple[str, ...]: ...
     def __len__(self) -> int: ...
     def item(self, index: int) -> Item: ...
+    def values(self, index: int) -> Mapping[str, Value]:
+        """The further fields of item `index`; its media are not touched."""
+        ...
 
 
 class Handles:

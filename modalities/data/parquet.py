@@ -13,12 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from modalities.data.conditions import CAPTION, LABEL, class_names, class_numbers, pick
-from modalities.data.example import BadFile
+from modalities.data.conditions import CAPTION, LABEL, class_names, class_numbers, pick, values_of
+from modalities.data.example import BadFile, Value
 from modalities.data.item import Item
 from modalities.data.splits import choose
 
 KEPT = 1 << 30
+VALUES = "values of the row"
+"""Key of the further columns in what `_group` gives; no column of a table is called so."""
 COLUMN = {
     "image": ("image", "img", "jpg", "png", "picture", "photo"),
     "audio": ("audio", "sound", "wav", "speech", "flac"),
@@ -33,6 +35,8 @@ class Columns(NamedTuple):
     label: str
     caption: str
     names: tuple[str, ...]
+    values: tuple[str, ...] = ()
+    """Columns of numbers and words beside these."""
 
 
 class Parquet:
@@ -77,7 +81,12 @@ class Parquet:
         file = self.files[self.groups[group][0]]
         name = f"{file.name}/{path or index}"
         stream = partial(_stream, table["bytes"], row, file.parent / path if path else None)
-        return Item(name, stream, "", self.labels[index], " ".join((caption or "").split()))
+        return Item(name, stream, "", self.labels[index], " ".join((caption or "").split()), self.values(index))
+
+    def values(self, index: int) -> dict[str, Value]:
+        group = bisect_right(self.starts, index) - 1
+        table, row = self._group(group), index - self.starts[group]
+        return values_of({name: column[row].as_py() for name, column in table[VALUES].items()})
 
     def _group(self, group: int) -> dict[str, Any]:
         """The columns of one row group, from memory if they are there."""
@@ -86,7 +95,8 @@ class Parquet:
             return self.kept[group]
         file, number = self.groups[group]
         opened = _open(self.files[file])
-        wanted = [name for name in (self.columns.media, self.columns.caption) if name in opened.schema_arrow.names]
+        named = (self.columns.media, self.columns.caption, *self.columns.values)
+        wanted = [name for name in named if name in opened.schema_arrow.names]
         table = opened.read_row_group(number, columns=wanted, use_threads=False)
         media = table.column(self.columns.media).combine_chunks()
         found: dict[str, Any] = {"bytes": media}
@@ -94,6 +104,7 @@ class Parquet:
             found = {field.name: media.field(field.name) for field in media.type}
         if self.columns.caption in wanted:
             found[self.columns.caption] = table.column(self.columns.caption).combine_chunks()
+        found[VALUES] = {name: table.column(name).combine_chunks() for name in self.columns.values if name in wanted}
         self.kept[group] = found
         while len(self.kept) > 1 and sum(x["bytes"].nbytes for x in self.kept.values()) > KEPT:
             self.kept.popitem(last=False)
@@ -155,7 +166,8 @@ def columns(path: Path, kind: str) -> Columns:
     if label and not any(f(schema.field(label).type) for f in (pyarrow.types.is_integer, _is_text)):
         label = ""
     caption = pick((field.name for field in schema if _is_text(field.type) and field.name != label), CAPTION)
-    return Columns(media, label, caption, tuple(features.get(label, {}).get("names", ())))
+    further = [f.name for f in schema if (_is_text(f.type) or _is_number(f.type)) and f.name not in (label, caption)]
+    return Columns(media, label, caption, tuple(features.get(label, {}).get("names", ())), tuple(further))
 
 
 def _holds_bytes(kind: Any) -> bool:
@@ -170,3 +182,9 @@ def _is_text(kind: Any) -> bool:
     import pyarrow.types as types
 
     return bool(types.is_string(kind) or types.is_large_string(kind))
+
+
+def _is_number(kind: Any) -> bool:
+    import pyarrow.types as types
+
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind))

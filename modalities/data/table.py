@@ -1,7 +1,7 @@
-"""`labels.csv` or `metadata.csv` (or `.jsonl`) in a folder of media: one row per file, with its label or caption.
+"""`labels.csv` or `metadata.csv` (or `.jsonl`) in a folder of media: one row per file, with label, caption and values.
 
-    file_name,label,caption
-    clips/7/00000.mp4,7,a seven moving left
+    file_name,label,caption,speed
+    clips/7/00000.mp4,7,a seven moving left,1.5
 
 The layout of Hugging Face's image folders: `file_name` is relative to the table. Where a table has labels,
 folders are no classes.
@@ -13,6 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from modalities.data.conditions import values_of
+from modalities.data.example import Value
+
 NAMES = ("labels", "metadata")
 FILE = ("file_name", "filename", "file", "path", "name")
 LABEL = ("label", "class")
@@ -21,10 +24,11 @@ CAPTION = ("caption", "text", "prompt")
 
 @dataclass(frozen=True)
 class Table:
-    """Labels and captions by file name relative to the root."""
+    """Labels, captions and further values by file name relative to the root."""
 
     labels: dict[str, str] = field(default_factory=dict)
     captions: dict[str, str] = field(default_factory=dict)
+    values: dict[str, dict[str, Value]] = field(default_factory=dict)
 
     def label(self, name: str) -> str:
         return self.labels.get(name, "")
@@ -50,6 +54,8 @@ def read_tables(root: str, names: Sequence[str]) -> Table:
                 table.labels[key] = label
             if caption := first(row, CAPTION):
                 table.captions[key] = " ".join(caption.split())
+            if further := values_of({k: v for k, v in row.items() if k not in FILE}):
+                table.values[key] = further
     return table
 
 

@@ -1,6 +1,6 @@
 """Tar shards in the WebDataset convention: members with one stem are one example.
 
-    7_jackson_0.flac  7_jackson_0.json                 {"label": 7}
+    7_jackson_0.flac  7_jackson_0.json                 {"label": 7, "speaker": "jackson"}
     000123.jpg  000123.cls  000123.txt                 class number, caption
 
 The stem ends at the first dot of the last part of the name. The shards' headers are read once, when the container is
@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from modalities.data.conditions import LABEL, caption_of, class_names, class_numbers, pick
+from modalities.data.conditions import LABEL, caption_of, class_names, class_numbers, pick, values_of
+from modalities.data.example import Value
 from modalities.data.item import Handles, Item, open_range
 from modalities.data.kinds import SUFFIXES, none_of_kind, suffix
 from modalities.data.splits import choose
@@ -30,12 +31,13 @@ class Place(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One example of a shard: its media member, raw label, and where its caption is."""
+    """One example of a shard: its media member, raw label, and where its caption and its metadata are."""
 
     name: str
     media: Place
     label: Any
     caption: Place
+    json: Place
 
 
 NOWHERE = Place(0, 0)
@@ -59,6 +61,7 @@ class Tar:
         self.shard = array("I", [i for i, shard in enumerate(chosen) for _ in shard])
         self.media = Places([record.media for record in flat])
         self.captions = Places([record.caption for record in flat])
+        self.records = Places([record.json for record in flat])
         self.handles = Handles()
 
     def __len__(self) -> int:
@@ -68,18 +71,26 @@ class Tar:
         shard = self.shards[self.shard[index]]
         name = f"{shard.rpartition('/')[2]}/{self.names[index]}"
         stream = partial(self._open, shard, self.media[index])
-        return Item(name, stream, "", self.labels[index], self._caption(shard, self.captions[index]))
+        record = self._record(index)
+        return Item(name, stream, "", self.labels[index], self._caption(index, record), values_of(record))
+
+    def values(self, index: int) -> dict[str, Value]:
+        return values_of(self._record(index))
+
+    def _record(self, index: int) -> dict[str, Any]:
+        """The metadata of an example; empty where it has none."""
+        place = self.records[index]
+        return _json(self._open(self.shards[self.shard[index]], place).read()) if place.size else {}
+
+    def _caption(self, index: int, record: dict[str, Any]) -> str:
+        place = self.captions[index]
+        if not place.size:
+            return caption_of(record)
+        text = self._open(self.shards[self.shard[index]], place).read().decode("utf-8", "replace")
+        return " ".join(text.split())
 
     def _open(self, shard: str, place: Place) -> Any:
         return open_range(self.handles(shard), *place)
-
-    def _caption(self, shard: str, place: Place) -> str:
-        if not place.size:
-            return ""
-        text = self._open(shard, place).read().decode("utf-8", "replace")
-        if not text.lstrip().startswith("{"):
-            return " ".join(text.split())
-        return caption_of(json.loads(text))
 
 
 class Places:
@@ -111,18 +122,17 @@ def _record(parts: dict[str, tuple[str, Place]], kind: str, file: Any) -> Iterat
     media = next((parts[ending] for ending in parts if ending in SUFFIXES[kind]), None)
     if media is None:
         return
-    label, caption = None, NOWHERE
+    label, caption, metadata = None, NOWHERE, NOWHERE
     if ".json" in parts:
-        record = _json(_bytes(file, parts[".json"][1]))
+        metadata = parts[".json"][1]
+        record = _json(_bytes(file, metadata))
         label = record.get(pick(record, LABEL))
-        if caption_of(record):
-            caption = parts[".json"][1]
     if ".cls" in parts:
         text = _bytes(file, parts[".cls"][1]).decode("utf-8", "replace").strip()
         label = int(text) if text.lstrip("-").isdigit() else text or None
     if ".txt" in parts:
         caption = parts[".txt"][1]
-    yield Record(media[0], media[1], label if isinstance(label, int | str) else None, caption)
+    yield Record(media[0], media[1], label if isinstance(label, int | str) else None, caption, metadata)
 
 
 def _bytes(file: Any, place: Place) -> bytes:

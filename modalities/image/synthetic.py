@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from modalities.data.example import Example
+from modalities.data.conditions import values_of
+from modalities.data.example import Example, Value
 from modalities.data.shapes import COLOURS, GROUNDS, SHAPES, SIZES, draw
 from modalities.data.uniforms import uniforms
 
@@ -50,9 +51,17 @@ class Synthetic:
             "caption": f"a {SIZES[int(u[0] * len(SIZES))]} {colour} {shape} on {ground}",
         }
 
+    def values(self, index: int) -> dict[str, Value]:
+        """The numbers and words of `describe`, but for label and caption."""
+        return values_of({k: v for k, v in self.describe(index).items() if k not in ("label", "caption")})
+
+    def field(self, name: str) -> list[Value | None]:
+        """One of `values` of every example."""
+        return [self.values(i).get(name) for i in range(len(self))]
+
     def read(self, index: int, generator: torch.Generator | None = None) -> Example:
         """Image `index`; nothing about it is random, so `generator` is not used."""
         what = self.describe(index)
         centre = torch.tensor([what["centre"]])
         media = draw(what["shape"], what["colour"], what["ground"], centre, what["radius"], self.size, self.channels)
-        return Example(media[0], what["label"], what["caption"], name=f"shape {index}")
+        return Example(media[0], what["label"], what["caption"], name=f"shape {index}", values=self.values(index))

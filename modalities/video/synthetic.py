@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from modalities.data.example import Example
+from modalities.data.conditions import values_of
+from modalities.data.example import Example, Value
 from modalities.data.shapes import COLOURS, SHAPES, draw
 from modalities.data.uniforms import uniforms
 
@@ -66,6 +67,14 @@ class Synthetic:
             "caption": f"a {colour} {shape} moving {direction}",
         }
 
+    def values(self, index: int) -> dict[str, Value]:
+        """The numbers and words of `describe`, but for label and caption."""
+        return values_of({k: v for k, v in self.describe(index).items() if k not in ("label", "caption")})
+
+    def field(self, name: str) -> list[Value | None]:
+        """One of `values` of every example."""
+        return [self.values(i).get(name) for i in range(len(self))]
+
     def read(self, index: int, generator: torch.Generator | None = None) -> Example:
         """Clip `index`; nothing about it is random, so `generator` is not used."""
         what = self.describe(index)
@@ -73,4 +82,4 @@ class Synthetic:
         centres = torch.tensor(what["centre"]) + t * torch.tensor(what["velocity"])
         pictures = draw(what["shape"], what["colour"], "black", centres, what["radius"], self.size, self.channels)
         media = pictures.permute(0, 2, 3, 1).contiguous()
-        return Example(media, what["label"], what["caption"], name=f"moving shape {index}")
+        return Example(media, what["label"], what["caption"], name=f"moving shape {index}", values=self.values(index))
