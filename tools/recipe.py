@@ -27,6 +27,7 @@ SAMPLING = ("run", "seed", "device", "precision", "compile", "channels_last", "s
 
 ADDED: Tree = {
     "stage": "diffusion",
+    "media": {"embedded": "simple"},
     "ema": {"name": "warm_up"},
     "posthoc": {"every": None, "sigma_rels": [0.05, 0.1]},
     "sample": {"sigma_rel": None},

@@ -9,6 +9,7 @@ from torch import Generator, Tensor, nn
 
 from modalities.audio.prepare import LOUDNESS, fit, level, to_float, to_int16
 from modalities.audio.representation import Spectrogram, Waveform
+from modalities.data.compositions import check_embedded
 
 if TYPE_CHECKING:
     from modalities.data.batch import Batch
@@ -21,7 +22,8 @@ class AudioModality:
 
     sample_rate: in Hz; samples: length of a sound; channels: 1 mono, 2 stereo, …; representation: waveform or
     spectrogram, the latter with n_fft, hop (in samples) and power (1 is no compression of amplitude); scale: factor
-    that gives x0 about unit scale; loudness: as_is, or each sound to one peak or one root mean square.
+    that gives x0 about unit scale; loudness: as_is, or each sound to one peak or one root mean square;
+    embedded: what is generated where there are no files, simple (one tone, its class) or composed (melodies, captions).
     """
 
     name: ClassVar[str] = "audio"
@@ -35,6 +37,7 @@ class AudioModality:
     power: float = 0.5
     scale: float = 1.0
     loudness: str = "as_is"
+    embedded: str = "simple"
     view: Waveform | Spectrogram = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -43,6 +46,7 @@ class AudioModality:
                 raise ValueError(f"{option}={getattr(self, option)} must be above 0")
         if self.loudness not in LOUDNESS:
             raise ValueError(f"unknown loudness {self.loudness!r}; choose one of {', '.join(LOUDNESS)}")
+        check_embedded(self.embedded)
         view: Waveform | Spectrogram
         if self.representation == "waveform":
             view = Waveform(self.scale)
@@ -60,7 +64,8 @@ class AudioModality:
     def source(self, path: Path | None, split: str) -> "Source":
         from modalities.audio.data import source
 
-        return source(path, split, samples=self.samples, sample_rate=self.sample_rate, channels=self.channels)
+        samples, rate, channels = self.samples, self.sample_rate, self.channels
+        return source(path, split, samples=samples, sample_rate=rate, channels=channels, embedded=self.embedded)
 
     def prepare(self, batch: "Batch", generator: Generator | None) -> Tensor:
         """-> int16 (B, C, samples) at the sample rate of this modality. Nothing is random."""
@@ -73,11 +78,11 @@ class AudioModality:
     def decode(self, x: Tensor) -> Tensor:
         return to_int16(self.view.decode(x.float()))
 
-    def network(self, **options: Any) -> nn.Module:
+    def network(self, *, in_channels: int | None = None, **options: Any) -> nn.Module:
         from modalities.audio import network
 
         backbone = network.WaveformUNet if self.representation == "waveform" else network.SpectrogramUNet
-        return backbone(in_channels=self.event_shape[0], **options)
+        return backbone(in_channels=in_channels or self.event_shape[0], **options)
 
     def write(self, media: Tensor, path: Path) -> None:
         from modalities.audio.writer import write

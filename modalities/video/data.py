@@ -1,6 +1,6 @@
 """Clips from files: any format that FFmpeg reads through PyAV, as uint8 (T, size, size, C).
 
-root/class/name.mp4   train-*.parquet   *-train-*.tar (animated GIFs too)   one long film   None: moving shapes
+root/class/name.mp4   train-*.parquet   *-train-*.tar (animated GIFs too)   one long film   None: embedded shapes
 """
 
 from pathlib import Path
@@ -8,7 +8,8 @@ from pathlib import Path
 from modalities.data.example import Source
 from modalities.data.files import Files
 from modalities.data.recognise import container
-from modalities.data.splits import embedded
+from modalities.data.splits import embedded as embedded_split
+from modalities.video.compositions import Compositions
 from modalities.video.decode import VideoDecoder
 from modalities.video.synthetic import Synthetic
 
@@ -21,8 +22,9 @@ def source(
     frames: int = 16,
     channels: int = 3,
     stride: int = 1,
+    embedded: str = "simple",
 ) -> Source:
-    """The clips of `split` under `path`, whichever way they lie there; None is the embedded generator.
+    """The clips of `split` under `path`, whichever way they lie there; None is the generator called `embedded`.
 
     A clip is `frames` frames, `stride` source frames apart, from a random place; the embedded shapes move as far in any
     number of frames, so for them `stride` changes nothing. Raises ValueError in one line for a path that is missing,
@@ -34,6 +36,7 @@ def source(
             "each must be at least 1, and channels 1 or 3"
         )
     if path is None:
-        length, seed = embedded(split)
-        return Synthetic(size=size, frames=frames, channels=channels, length=length, seed=seed)
+        length, seed = embedded_split(split)
+        form = {"size": size, "frames": frames, "channels": channels, "length": length, "seed": seed}
+        return Compositions(**form, held_out=split == "test") if embedded == "composed" else Synthetic(**form)
     return Files(container(path, split, "video"), VideoDecoder(size, frames, channels, stride))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Generator, Tensor, nn
 
+from modalities.data.compositions import check_embedded
 from modalities.video import representation
 from modalities.video.prepare import fit, mirror
 
@@ -20,7 +21,8 @@ class VideoModality:
     """Stored media: uint8 (frames, size, size, C). x0: (C, frames, size, size).
 
     size: height and width in pixels; frames: length of a clip; channels: 1 grey or 3 RGB; stride: source frames per
-    kept frame; fps: kept frames per second in the files written; flip: mirror half of the training clips.
+    kept frame; fps: kept frames per second in the files written; flip: mirror half of the training clips;
+    embedded: what is generated where there are no files, simple (a mover, its direction) or composed (walks, captions).
     """
 
     name: ClassVar[str] = "video"
@@ -31,6 +33,7 @@ class VideoModality:
     stride: int = 1
     fps: float = 8.0
     flip: bool = False
+    embedded: str = "simple"
 
     def __post_init__(self) -> None:
         for option in ("size", "frames", "stride", "fps"):
@@ -38,6 +41,7 @@ class VideoModality:
                 raise ValueError(f"{option}={getattr(self, option)} must be above 0")
         if self.channels not in (1, 3):
             raise ValueError(f"channels={self.channels} must be 1 (grey) or 3 (RGB)")
+        check_embedded(self.embedded)
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -46,8 +50,15 @@ class VideoModality:
     def source(self, path: Path | None, split: str) -> "Source":
         from modalities.video.data import source
 
-        size, channels, frames, stride = self.size, self.channels, self.frames, self.stride
-        return source(path, split, size=size, channels=channels, frames=frames, stride=stride)
+        return source(
+            path,
+            split,
+            size=self.size,
+            channels=self.channels,
+            frames=self.frames,
+            stride=self.stride,
+            embedded=self.embedded,
+        )
 
     def prepare(self, batch: "Batch", generator: Generator | None) -> Tensor:
         """-> uint8 (B, frames, size, size, C). Frames of any shape are resized by the shorter side and cropped."""
@@ -60,10 +71,10 @@ class VideoModality:
     def decode(self, x: Tensor) -> Tensor:
         return representation.decode(x)
 
-    def network(self, **options: Any) -> nn.Module:
+    def network(self, *, in_channels: int | None = None, **options: Any) -> nn.Module:
         from modalities.video.network import VideoUNet
 
-        return VideoUNet(in_channels=self.channels, **options)
+        return VideoUNet(in_channels=in_channels or self.channels, **options)
 
     def write(self, media: Tensor, path: Path) -> None:
         from modalities.video.writer import write

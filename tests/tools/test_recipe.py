@@ -30,7 +30,8 @@ def test_later_layers_win() -> None:
     assert recipe.seed == defaults["seed"]  # only the defaults say it
     assert recipe.network["resampling"] == "learned"  # only the modality says it
     assert recipe.network["width"] == mnist["network"]["width"] != 64  # the recipe, and not the modality, which says 64
-    assert recipe.media == {"size": 24, "channels": 1, "flip": False}  # command line, recipe, modality
+    # command line, recipe, modality
+    assert recipe.media == {"size": 24, "channels": 1, "flip": False, "embedded": "simple"}
     assert recipe.train.batch == 7
     assert (recipe.modality, recipe.recipe, recipe.run) == ("image", "mnist", "runs/mnist")
 
