@@ -1,0 +1,98 @@
+"""A poorer twin as condition: low resolution to high, and for sounds a narrow band to the full one.
+
+row = U D x0  (see `modalities.references.degrade`),   of the size of x0        (Saharia et al. 2021, «SR3», sec. 2)
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from torch import Generator, Tensor, nn
+
+from modalities import modality
+from modalities.nn.concat import Signal
+from modalities.references import bind, degrade
+from modalities.references.files import read
+
+if TYPE_CHECKING:
+    from modalities.data.batch import Batch
+    from modalities.modality import Modality
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowResolution:
+    """factor: how much coarser, each side of a picture or the rate of a sound; dropout: share of examples without it.
+
+    Raises ValueError for a factor below 2 or one that does not divide the sides of a picture.
+    """
+
+    enters: ClassVar[str] = "concat"
+    word: ClassVar[str] = "reference"
+    measured: ClassVar[tuple[str, ...]] = ()
+    factor: int = 4
+    dropout: float = 0.0
+    media: "Modality" = field(init=False, repr=False, compare=False)
+
+    def bound(self, media: "Modality") -> Self:
+        if self.factor < 2:
+            raise ValueError(f"low_resolution: factor={self.factor} must be at least 2")
+        if media.name != "audio" and any(side % self.factor for side in media.event_shape[-2:]):
+            sides = "x".join(map(str, media.event_shape[-2:]))
+            raise ValueError(f"low_resolution: factor={self.factor} must divide the sides of {sides}")
+        return bind.bound(self, media)
+
+    def look(self, values: Callable[[str], Sequence[float | str | None]]) -> Mapping[str, Any]:
+        return {}
+
+    def of(self, batch: "Batch | None", x0: Tensor, generator: Generator) -> Tensor:
+        return self.degraded(x0)
+
+    def degraded(self, x0: Tensor) -> Tensor:
+        """x0 (B, *event) -> what is left of it, in the same shape."""
+        if self.media.name != "audio":
+            return degrade.pictures(x0, self.factor)
+        view = self.media.view  # type: ignore[attr-defined]  # waveform or spectrogram
+        return view.encode(degrade.sounds(view.decode(x0), self.factor))
+
+    def said(self, batch: "Batch") -> Sequence[Any]:
+        return [None] * len(batch)
+
+    def given(self, value: Any) -> Tensor:
+        return next(self.rows(str(value)))[1]
+
+    def rows(self, path: str) -> Iterator[tuple[str, Tensor]]:
+        """(name, row (1, *event)) of each file under `path`.
+
+        A picture whose shorter side is at most the model's over `factor` is the low resolution itself; any other file
+        is the original, of which the low resolution is made. A sound that is narrower already loses nothing by that.
+        """
+        full = read(path, self.media)
+        if self.media.name == "audio":
+            yield from ((reference.name, self.degraded(reference.x0[None])) for reference in full)
+            return
+        short = self.media.event_shape[-1] // self.factor
+        small = read(path, modality.load(self.media.name, **self._options() | {"size": short}))
+        for large, low in zip(full, small, strict=True):
+            if 0 < low.detail <= short:
+                yield low.name, self._enlarged(low.x0[None])
+            else:
+                yield large.name, self.degraded(large.x0[None])
+
+    def _options(self) -> dict[str, Any]:
+        return {f.name: getattr(self.media, f.name) for f in dataclasses.fields(self.media) if f.init}  # type: ignore[arg-type]
+
+    def _enlarged(self, x: Tensor) -> Tensor:
+        """(1, C, *any, h, w) -> (1, C, *any, h factor, w factor)."""
+        if x.ndim == 4:
+            return degrade.larger(x, self.factor)
+        return degrade.larger(x[0].movedim(1, 0), self.factor).movedim(0, 1)[None]  # frames as a batch of pictures
+
+    def empty(self) -> Tensor:
+        return bind.nothing(self.media.event_shape[0], len(self.media.event_shape) - 1)
+
+    def module(self, channels: int) -> nn.Module:
+        return Signal(self.media.event_shape[0], folded=True)
+
+
+low_resolution = LowResolution
