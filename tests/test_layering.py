@@ -9,8 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MODALITIES = {"image", "audio", "video"}
-LAZY = {"PIL", "torchvision", "torchaudio", "soundfile", "librosa", "av", "pyarrow", "matplotlib", "diffusers"}
-TOOLS_ONLY = {"omegaconf", "tqdm", "rich", "safetensors"}
+LAZY = {
+    *("PIL", "torchvision", "torchaudio", "soundfile", "librosa", "av", "pyarrow", "matplotlib", "diffusers"),
+    *("safetensors", "transformers"),
+}
+TOOLS_ONLY = {"omegaconf", "tqdm", "rich"}
 
 
 def files(*folders: str) -> pytest.MarkDecorator:

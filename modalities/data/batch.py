@@ -38,6 +38,10 @@ class Batch:
     """«file: reason» of the unreadable files met while this batch was read."""
     values: Mapping[str, tuple[Value | None, ...]] = field(default_factory=dict)
     """Further fields of the metadata by name, one entry per example, None where it lacks the field."""
+    partner: "Batch | None" = None
+    """The files that belong to these examples in another folder, in the same order: their media alone."""
+    reference: Tensor | None = None
+    """The partners as x0 (B, *event), filled in by whoever prepares the batch, with the augmentation of the batch."""
 
     @classmethod
     def of(cls, examples: Sequence[Example]) -> "Batch":
@@ -59,7 +63,13 @@ class Batch:
                 name: tuple(example.values.get(name) for example in examples)
                 for name in dict.fromkeys(name for example in examples for name in example.values)
             },
+            partner=cls._partners(examples),
         )
+
+    @classmethod
+    def _partners(cls, examples: Sequence[Example]) -> "Batch | None":
+        pairs = [example.partner for example in examples]
+        return cls.of([Example(pair[0], rate=pair[1]) for pair in pairs if pair]) if all(pairs) and pairs else None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -88,16 +98,20 @@ class Batch:
             group.media.record_stream(stream)
             group.places.record_stream(stream)
         self.labels.record_stream(stream)
+        if self.partner is not None:
+            self.partner.record_stream(stream)
 
     def _with(self, f: Callable[[Tensor], Tensor]) -> "Batch":
         groups = tuple(Group(f(group.media), group.rate, f(group.places)) for group in self.groups)
-        return replace(self, groups=groups, labels=f(self.labels))
+        partner = None if self.partner is None else self.partner._with(f)
+        return replace(self, groups=groups, labels=f(self.labels), partner=partner)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Tensors would cross the process border as shared memory: a file descriptor each, and a bus error where a
         # container's /dev/shm is small. Plain bytes through the pipe cost one copy at memory speed and neither.
         groups = [(group.media.numpy(), group.rate, group.places.numpy()) for group in self.groups]
-        return _restore, (groups, self.labels.numpy(), self.captions, self.names, self.bad, dict(self.values))
+        rest = (self.captions, self.names, self.bad, dict(self.values), self.partner)
+        return _restore, (groups, self.labels.numpy(), *rest)
 
 
 def _restore(groups: list[Any], labels: Any, *rest: Any) -> Batch:

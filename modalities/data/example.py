@@ -31,6 +31,8 @@ class Example(NamedTuple):
     """«file: reason» of each unreadable file that this example stands in for."""
     values: Mapping[str, Value] = {}
     """Further fields of its metadata, by name."""
+    partner: tuple[Tensor, int] | None = None
+    """Media and rate of the file that belongs to it in another folder, see `modalities.data.pairs`."""
 
 
 @runtime_checkable

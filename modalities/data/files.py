@@ -19,6 +19,8 @@ class Files:
 
     container: Container
     decode: Decode
+    partner: Decode | None = None
+    """Decodes the file that belongs to an item, from the same place; see `modalities.data.pairs`."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -41,7 +43,8 @@ class Files:
             item = self.container.item(i)
             try:
                 media, rate = self.decode(item, where)
-                return Example(media, item.label, item.caption, rate, item.name, tuple(bad), item.values)
+                partner = self.partner(item, where) if self.partner else None
+                return Example(media, item.label, item.caption, rate, item.name, tuple(bad), item.values, partner)
             except (BadFile, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
                 bad.append(f"{item.name}: {reason}")
