@@ -101,3 +101,9 @@ def check_name(name: str) -> None:
         raise ValueError(f"conditions.{name}: this name is taken (classes are data.class_conditional); choose another")
     if not name.isidentifier() or hasattr(nn.ModuleDict(), name):
         raise ValueError(f"conditions.{name}: a name has letters, digits and _, and is no word of Python's or torch's")
+
+
+def check_dropout(dropout: float) -> None:
+    """Raises ValueError unless the share of examples without this condition lies in [0, 1)."""
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout={dropout} must lie in [0, 1): it is the share of examples without this condition")
