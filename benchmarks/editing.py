@@ -1,6 +1,6 @@
 """How near does each solver come to the original, task by task? The table of docs/guide.md.
 
-    python benchmarks/editing.py run=runs/NAME data=PATH [n=32] [seconds=30] [tasks=inpaint,deblur] [key=value ...]
+    python benchmarks/editing.py run=runs/NAME data=PATH [n=32] [seconds=30] [tasks=…] [solvers=…] [key=value ...]
 
 Held-out examples of the data are degraded as `tools/edit.py degrade=true` degrades them, with the task's options below,
 and restored by every solver that takes the task's operator, one draw each. Printed: the mean of the results in decibels
@@ -135,7 +135,8 @@ def rows(argv: list[str], given: dict[str, str]) -> Iterator[str]:
         bench = bench_of([*settings(setting[0]), *argv], stored)
         title = f"{setting[0]} {' '.join(f'{k}={v}' for k, v in setting[1].items())}"
         title += f" noise={setting[2]}" if setting[2] else ""
-        for solver in (None, *SOLVERS) if setting[1].get("estimate") != "mean" else (None,):
+        some = [s for s in SOLVERS if s["name"] in given.get("solvers", s["name"]).split(",")]
+        for solver in (None, *some) if setting[1].get("estimate") != "mean" else (None,):
             yield row(bench, setting, solver, title, network, labels)
 
 
@@ -174,7 +175,7 @@ def main(argv: list[str]) -> int:
     given = dict(word.split("=", 1) for word in argv if "=" in word)
     if missing := {"run", "data"} - given.keys():
         raise ValueError(f"say {', '.join(f'{name}=' for name in sorted(missing))}")
-    mine = ("data", "n", "seconds", "tasks")
+    mine = ("data", "n", "seconds", "tasks", "solvers")
     for line in rows([word for word in argv if word.partition("=")[0] not in mine], given):
         print(line, flush=True)
     return 0

@@ -3,8 +3,8 @@
     x0_hat(x) = sum_k w_k D(x restricted to window k) / sum_k w_k
 
 is the signal nearest, in the squares weighted by w, to what the denoiser says on every window (Bar-Tal et al. 2023,
-«MultiDiffusion», eq. 5). Their w is 1; here it falls towards the edges of a window, where the denoiser sees least around
-it, so that no seam is left. All samplers, guidance and posterior solvers take it like any denoiser.
+«MultiDiffusion», eq. 5). Their w is 1; here it falls towards the edges of a window, where the denoiser sees least
+around it, so that no seam is left. All samplers, guidance and posterior solvers take it like any denoiser.
 """
 
 import functools

@@ -85,7 +85,7 @@ def settings(task: str) -> tuple[str, ...]:
 def value(key: str, text: str, hint: Any) -> Any:
     """The text in the type of `hint`; ValueError where it is not of it."""
     if hint in TEXT:
-        return None if text == "null" and hint != str else text
+        return None if text == "null" and hint is not str else text
     given = arguments([f"{key}={text}"])[key]
     try:
         return signature.convert(given, hint)

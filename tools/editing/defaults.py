@@ -2,7 +2,7 @@
 
 from tools.schema import Options
 
-MASKED: Options = {"name": "moment_matching", "iterations": 5}
-LINEAR: Options = {"name": "moment_matching", "iterations": 5}
+MASKED: Options = {"name": "pigdm"}
+LINEAR: Options = {"name": "pigdm"}
 FITTED: Options = {"name": "pigdm"}
 NOISY: Options = {"name": "pigdm"}

@@ -1,9 +1,8 @@
 """Take the noise out of an image, a sound or a clip.
 
-The input is x0 + noise_std n, which is a state of the diffusion itself, at the time where sigma / alpha = noise_std, but
-for a factor. So what belongs there starts there, and is exact for an exact model: `estimate=mean` is one call of the
-denoiser, E[x0 | y], which no other has a smaller squared error than; `estimate=draw` samples on from there, results
-that are sharp, each one possible.
+The input x0 + noise_std n is, but for a factor, a state of the diffusion itself: at the time where sigma / alpha is
+noise_std. So it starts there, which is exact for an exact model: `estimate=mean` is one call of the denoiser,
+E[x0 | y], whose squared error is the least that there is; `estimate=draw` samples on from there: each is possible.
 """
 
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ class Denoise:
     """
 
     MEDIA: ClassVar = ("image", "audio", "video")
+    SETTINGS: ClassVar = ("sampler=ddpm", "sampler.steps=50")
     estimate: str = "draw"
 
     def __call__(self, bench: Bench) -> Edited:
@@ -40,7 +40,10 @@ class Denoise:
             level = ADDED * (1.0 if bench.media.name != "audio" else 0.2)
         if level is None:
             axes = 1 if bench.media.name == "audio" else 2
-            level = estimated_std(bench.signal(), axes=axes) / (bench.space.unit * bench.gain)
+            signal = bench.signal()
+            if bench.media.name == "audio":  # without the silence that was put behind it
+                signal = signal[..., : max(2, int(bench.file.length))]
+            level = estimated_std(signal, axes=axes) / (bench.space.unit * bench.gain)
         if not level > 0:
             raise ValueError(f"{bench.file.path} has no noise that can be seen: say noise=LEVEL, a share of full scale")
         if bench.solver is not None or bench.space.signal is not None:

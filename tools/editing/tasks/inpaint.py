@@ -11,7 +11,7 @@ from tools.editing.regions import hidden
 
 @dataclass(frozen=True)
 class Inpaint:
-    """mask: a PNG of the model's size, light where it is to be filled in; region: ranges, see `tools.editing.regions`."""
+    """mask: a PNG of the model's size, light where it is to be filled in; region: see `tools.editing.regions`."""
 
     MEDIA: ClassVar = ("image", "audio", "video")
     mask: str | None = None
