@@ -53,6 +53,7 @@ class Window:
 
     def _open(self) -> None:
         self.losses: list[torch.Tensor] = []
+        self.parts: dict[str, list[torch.Tensor]] = {}
         self.since = time.monotonic()
 
     last: Metrics | None
@@ -60,13 +61,16 @@ class Window:
     def add(self, metrics: Metrics) -> None:
         self.last = metrics
         self.losses.append(metrics.loss)
+        for name, value in metrics.parts.items():
+            self.parts.setdefault(name, []).append(value)
 
     def close(self, metrics: Metrics, seconds: float, batch: int) -> dict[str, Any]:
-        """The line of the log: the mean loss over the window and all processes, and the examples per second."""
+        """The line of the log: the loss and its parts, means over the window and all processes; examples per second."""
         elapsed = max(time.monotonic() - self.since, 1e-9)
         entry = {
             "step": metrics.step,
-            "loss": float(self.world.mean(torch.stack(self.losses).mean())),
+            "loss": self._mean(self.losses),
+            **{name: self._mean(values) for name, values in self.parts.items()},
             "grad_norm": float(metrics.grad_norm),
             "learning_rate": metrics.learning_rate,
             "seconds": round(seconds, 3),
@@ -74,6 +78,9 @@ class Window:
         }
         self._open()
         return entry
+
+    def _mean(self, values: list[torch.Tensor]) -> float:
+        return float(self.world.mean(torch.stack(values).mean()))
 
 
 class Due:

@@ -7,8 +7,9 @@ Step k draws its randomness from `(seed, k)`, so a loop that starts at step k wi
 continues exactly as if it had never stopped.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -27,12 +28,14 @@ Conditioned = tuple[Tensor, Condition]
 
 
 class Metrics(NamedTuple):
-    """After `step` completed steps: mean loss and gradient norm as () tensors on the device, learning rate."""
+    """After `step` completed steps: mean loss and gradient norm as () tensors on the device, learning rate; and the
+    parts of the loss, where it has some that are worth a place in the log."""
 
     step: int
     loss: Tensor
     grad_norm: Tensor
     learning_rate: float
+    parts: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class NonFiniteLoss(ArithmeticError):
