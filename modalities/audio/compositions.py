@@ -16,7 +16,7 @@ from torch import Tensor
 
 from modalities.audio.synthetic import RMS, envelope, oscillate
 from modalities.data.compositions import not_of_the_grammar, pick
-from modalities.data.example import Example
+from modalities.data.example import Example, Value
 from modalities.data.uniforms import uniforms
 
 TIMBRES = {"plucked": "pluck", "saw": "saw", "sine": "sine", "square": "square"}
@@ -104,6 +104,15 @@ class Compositions:
             "caption": melody.caption(),
         }
 
+    def values(self, index: int) -> dict[str, Value]:
+        """What there is to know beside the caption: notes, timbre."""
+        melody = self.describe(index)["melody"]
+        return {"notes": len(melody.order), "timbre": melody.timbre}
+
+    def field(self, name: str) -> list[Value | None]:
+        """One of `values` of every example."""
+        return [self.values(i).get(name) for i in range(len(self))]
+
     def read(self, index: int, generator: torch.Generator | None = None) -> Example:
         """Melody `index`; nothing about it is random, so `generator` is not used."""
         what = self.describe(index)
@@ -113,7 +122,9 @@ class Compositions:
         notes = [self._note(waveform, hz, ends[i + 1] - ends[i]) for i, hz in enumerate(what["pitches_hz"])]
         wave = torch.cat(notes)
         media = (wave * 32767).round().clamp(-32768, 32767).to(torch.int16).expand(self.channels, -1).contiguous()
-        return Example(media, caption=what["caption"], rate=self.sample_rate, name=f"melody {index}")
+        return Example(
+            media, caption=what["caption"], rate=self.sample_rate, name=f"melody {index}", values=self.values(index)
+        )
 
     def _note(self, waveform: str, hz: float, samples: int) -> Tensor:
         t = torch.arange(samples, dtype=torch.float64) / self.sample_rate

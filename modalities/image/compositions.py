@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 
 from modalities.data.compositions import UNSAID, between, not_of_the_grammar, pick
-from modalities.data.example import Example
+from modalities.data.example import Example, Value
 from modalities.data.shapes import COLOURS, draw
 from modalities.data.uniforms import uniforms
 
@@ -113,6 +113,15 @@ class Compositions:
             "caption": scene.caption(),
         }
 
+    def values(self, index: int) -> dict[str, Value]:
+        """What there is to know beside the caption: things, relation."""
+        scene = self.describe(index)["scene"]
+        return {"things": len(scene.things)} | ({"relation": scene.relation} if scene.relation else {})
+
+    def field(self, name: str) -> list[Value | None]:
+        """One of `values` of every example."""
+        return [self.values(i).get(name) for i in range(len(self))]
+
     def read(self, index: int, generator: torch.Generator | None = None) -> Example:
         """Scene `index`; nothing about it is random, so `generator` is not used."""
         what = self.describe(index)
@@ -120,7 +129,7 @@ class Compositions:
         for thing, radius, centre in zip(what["scene"].things, what["radii"], what["centres"], strict=True):
             drawn = draw(thing.shape, thing.colour, "black", torch.tensor([centre]), radius, self.size, 3)[0]
             media = torch.maximum(media, drawn)  # they do not overlap, and every colour is lighter than the ground
-        return Example(media, caption=what["caption"], name=f"scene {index}")
+        return Example(media, caption=what["caption"], name=f"scene {index}", values=self.values(index))
 
 
 def side_by_side(radii: list[float], towards: tuple[int, int], *u: float) -> list[tuple[float, float]]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 
 from modalities.data.compositions import UNSAID, between, not_of_the_grammar, pick
-from modalities.data.example import Example
+from modalities.data.example import Example, Value
 from modalities.data.shapes import COLOURS, SHAPES, draw
 from modalities.data.uniforms import uniforms
 from modalities.video.synthetic import DIRECTIONS, LARGEST, SMALLEST
@@ -96,6 +96,15 @@ class Compositions:
             "caption": walk.caption(),
         }
 
+    def values(self, index: int) -> dict[str, Value]:
+        """What there is to know beside the caption: colour, shape, direction, speed (whether said or not)."""
+        what = self.describe(index)
+        return {**what["walk"]._asdict(), "speed": what["speed"]}
+
+    def field(self, name: str) -> list[Value | None]:
+        """One of `values` of every example."""
+        return [self.values(i).get(name) for i in range(len(self))]
+
     def read(self, index: int, generator: torch.Generator | None = None) -> Example:
         """Clip `index`; nothing about it is random, so `generator` is not used."""
         what = self.describe(index)
@@ -103,4 +112,4 @@ class Compositions:
         centres = torch.tensor(what["centre"]) + t * torch.tensor(what["velocity"])
         pictures = draw(what["walk"].shape, what["walk"].colour, "black", centres, what["radius"], self.size, 3)
         media = pictures.permute(0, 2, 3, 1).contiguous()
-        return Example(media, caption=what["caption"], name=f"walk {index}")
+        return Example(media, caption=what["caption"], name=f"walk {index}", values=self.values(index))

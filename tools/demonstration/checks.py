@@ -8,6 +8,7 @@ A check never guesses: a sample that fits no rule well enough is «unclear» and
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -47,10 +48,10 @@ def coverage(picture: Tensor) -> Tensor:
     return ((on_the_way - 0.15) / 0.6).clamp(0, 1)
 
 
-def shape_of(picture: Tensor) -> Seen:
-    """uint8 (C, H, W) -> the shape of the embedded generator that the picture overlaps most."""
+def shape_of(picture: Tensor, among: Sequence[str] = SHAPES) -> Seen:
+    """uint8 (C, H, W) -> the shape of the embedded generator, one of `among`, that the picture overlaps most."""
     mask = coverage(picture)
-    overlaps = {shape: _overlap(shape, mask) for shape in SHAPES} if mask.sum() > 9 else {UNCLEAR: 0.0}
+    overlaps = {shape: _overlap(shape, mask) for shape in among} if mask.sum() > 9 else {UNCLEAR: 0.0}
     best = max(overlaps, key=overlaps.__getitem__)
     note = f"overlap {overlaps[best]:.2f}"
     return Seen(best if overlaps[best] >= ENOUGH_OVERLAP else UNCLEAR, note)
@@ -60,7 +61,7 @@ def _overlap(shape: str, mask: Tensor) -> float:
     """The largest IoU of `shape` with `mask`, near the centroid and the radius that its area gives."""
     size = mask.shape[-1]
     grid = torch.arange(size) + 0.5
-    x, y = _centroid(mask)
+    x, y = centroid(mask)
     unit = (0.5 - distance(shape, (grid - size / 2).view(1, -1), (grid - size / 2).view(-1, 1), size / 3)).clamp(0, 1)
     radius = size / 3 * math.sqrt(float(mask.sum() / unit.sum()))
     best = 0.0
@@ -73,7 +74,7 @@ def _overlap(shape: str, mask: Tensor) -> float:
     return best
 
 
-def _centroid(mask: Tensor) -> tuple[float, float]:
+def centroid(mask: Tensor) -> tuple[float, float]:
     """(x, y) in pixels from the top left."""
     grid = torch.arange(mask.shape[-1]) + 0.5
     return float((mask.sum(0) * grid).sum() / mask.sum()), float((mask.sum(1) * grid).sum() / mask.sum())
@@ -90,7 +91,7 @@ def direction_of(clip: Tensor) -> Seen:
     masks = [coverage(frame.movedim(-1, 0)) for frame in clip]
     if min(float(mask.sum()) for mask in masks) <= 9:
         return Seen(UNCLEAR, "no shape in some frame")
-    way = torch.tensor([_centroid(mask) for mask in masks])
+    way = torch.tensor([centroid(mask) for mask in masks])
     dx, dy = (way[-1] - way[0]).tolist()
     along, across = (0, 1) if abs(dx) > abs(dy) else (1, 0)
     moved = (dx, dy)[along]

@@ -59,7 +59,7 @@ def waveform_of(wave: Tensor, sample_rate: int) -> Seen:
     a saw if they last and a plucked string if they die away before the fundamental does.
     """
     pitch, clarity = track(wave, sample_rate)
-    sounding = _loudness(wave, sample_rate, len(pitch)) > AUDIBLE
+    sounding = loudness(wave, sample_rate, len(pitch)) > AUDIBLE
     if sounding.sum() < 4:
         return Seen(UNCLEAR, "silent")
     cents, at = 1200 * torch.log2(pitch[sounding]), torch.nonzero(sounding)[:, 0].double()
@@ -75,13 +75,13 @@ def waveform_of(wave: Tensor, sample_rate: int) -> Seen:
         return Seen("chirp", f"rises {rise / 1200:.1f} octaves ± {stray:.0f} cents")
     if abs(rise) > 300:
         return Seen(UNCLEAR, note)
-    early, late = (_harmonics(wave, sample_rate, hertz, *span) for span in ((0.02, 0.2), (0.4, 0.65)))
+    early, late = (harmonics(wave, sample_rate, hertz, *span) for span in ((0.02, 0.2), (0.4, 0.65)))
     if early[1] > PRESENT:
         return Seen("saw" if late[1] > early[1] / 2 else "pluck", note)
     return Seen("square" if early[2] > PRESENT else "sine", note)
 
 
-def _loudness(wave: Tensor, sample_rate: int, frames: int) -> Tensor:
+def loudness(wave: Tensor, sample_rate: int, frames: int) -> Tensor:
     """Root mean square of each frame, relative to the loudest."""
     length = 2 * round(FRAME * sample_rate / 2)
     rms = wave.double().unfold(0, length, length // 2).square().mean(dim=1).sqrt()[:frames]
@@ -94,7 +94,7 @@ def _slope(values: Tensor, at: Tensor) -> float:
     return float(((values[j] - values[i]) / (at[j] - at[i])).median())
 
 
-def _harmonics(wave: Tensor, sample_rate: int, hertz: float, start: float, end: float, count: int = 3) -> list[float]:
+def harmonics(wave: Tensor, sample_rate: int, hertz: float, start: float, end: float, count: int = 3) -> list[float]:
     """Amplitudes of the first harmonics in a stretch of the tone, relative to the fundamental."""
     piece = wave.double()[int(start * len(wave)) : int(end * len(wave))]
     piece = piece * torch.hann_window(len(piece), dtype=piece.dtype)
