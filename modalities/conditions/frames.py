@@ -6,7 +6,7 @@ What is known comes out as it was given. (Ho et al. 2022, «Video Diffusion Mode
 training; Voleti et al. 2022, «MCVD»; Höppe et al. 2022, «RaMViD».)
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -15,8 +15,9 @@ from torch import Generator, Tensor, nn
 
 from modalities.nn.concat import Signal
 from modalities.references import bind, choose, masks
-from modalities.references.files import Reference, read
+from modalities.references.files import Reference, behind, read
 from modalities.references.known import known
+from modalities.references.value import parse
 
 if TYPE_CHECKING:
     from modalities.data.batch import Batch
@@ -40,6 +41,8 @@ class Frames:
     enters: ClassVar[str] = "concat"
     word: ClassVar[str] = "reference"
     measured: ClassVar[tuple[str, ...]] = ()
+    keeps: ClassVar[bool] = True
+    """Rows are x0 itself where they are known: samples end on them."""
     first: float = 0.4
     still: float = 0.15
     between: float = 0.2
@@ -65,18 +68,17 @@ class Frames:
         return [None] * len(batch)
 
     def given(self, value: Any) -> Tensor:
-        return next(self.rows(str(value)))[1]
-
-    def rows(self, path: str, spec: Any = None) -> Iterator[tuple[str, Tensor]]:
-        """(name, row (1, *event)) of each clip or picture under `path`; `spec` as in `choose.frames`."""
-        for reference in read(path, self.media):
-            yield reference.name, self.placed(reference, spec)
+        asked = parse(str(value))
+        if asked.hidden is not None:
+            raise ValueError(f"known frames are {choose.FRAMES}; @! is for the kind masked")
+        return self.placed(read(asked, self.media), asked.known)
 
     def placed(self, reference: Reference, spec: Any) -> Tensor:
         """The row (1, *event) with the frames of a file in the places that `spec` says are known."""
-        T = reference.x0.shape[1]
-        places = choose.frames(spec, T, reference.length)
-        taken = places if (reference.length or T) == T else list(range(len(places)))
+        T, own = reference.x0.shape[1], behind(self.media)
+        have = -(-reference.length * T // own.frames)  # type: ignore[attr-defined]  # latents have fewer than the clip
+        places = choose.frames(spec, T, have)
+        taken = places if (have or T) == T else list(range(len(places)))
         row = torch.full_like(reference.x0, torch.nan)
         row[:, places] = reference.x0[:, taken]
         return row[None]

@@ -3,17 +3,16 @@
 row = U D x0  (see `modalities.references.degrade`),   of the size of x0        (Saharia et al. 2021, «SR3», sec. 2)
 """
 
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from torch import Generator, Tensor, nn
 
-from modalities import modality
 from modalities.nn.concat import Signal
 from modalities.references import bind, degrade
-from modalities.references.files import read
+from modalities.references.files import behind, read, with_options
+from modalities.references.value import parse
 
 if TYPE_CHECKING:
     from modalities.data.batch import Batch
@@ -35,6 +34,8 @@ class LowResolution:
     media: "Modality" = field(init=False, repr=False, compare=False)
 
     def bound(self, media: "Modality") -> Self:
+        if behind(media) is not media:
+            raise ValueError("low_resolution: it makes pixels and samples poorer, and these are latents")
         if self.factor < 2:
             raise ValueError(f"low_resolution: factor={self.factor} must be at least 2")
         if media.name != "audio" and any(side % self.factor for side in media.event_shape[-2:]):
@@ -59,28 +60,14 @@ class LowResolution:
         return [None] * len(batch)
 
     def given(self, value: Any) -> Tensor:
-        return next(self.rows(str(value)))[1]
-
-    def rows(self, path: str) -> Iterator[tuple[str, Tensor]]:
-        """(name, row (1, *event)) of each file under `path`.
-
-        A picture whose shorter side is at most the model's over `factor` is the low resolution itself; any other file
-        is the original, of which the low resolution is made. A sound that is narrower already loses nothing by that.
-        """
-        full = read(path, self.media)
-        if self.media.name == "audio":
-            yield from ((reference.name, self.degraded(reference.x0[None])) for reference in full)
-            return
+        """A picture whose shorter side is at most the model's over `factor` is the low resolution itself; of any other
+        file the low resolution is made. A sound that is narrower already loses nothing by that."""
+        asked = parse(str(value))
+        full = read(asked, self.media)
         short = self.media.event_shape[-1] // self.factor
-        small = read(path, modality.load(self.media.name, **self._options() | {"size": short}))
-        for large, low in zip(full, small, strict=True):
-            if 0 < low.detail <= short:
-                yield low.name, self._enlarged(low.x0[None])
-            else:
-                yield large.name, self.degraded(large.x0[None])
-
-    def _options(self) -> dict[str, Any]:
-        return {f.name: getattr(self.media, f.name) for f in dataclasses.fields(self.media) if f.init}  # type: ignore[arg-type]
+        if self.media.name == "audio" or not 0 < full.detail <= short:
+            return self.degraded(full.x0[None])
+        return self._enlarged(read(asked, with_options(self.media, size=short)).x0[None])
 
     def _enlarged(self, x: Tensor) -> Tensor:
         """(1, C, *any, h, w) -> (1, C, *any, h factor, w factor)."""

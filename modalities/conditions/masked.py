@@ -6,7 +6,7 @@ What is known comes out as it was given. (Saharia et al. 2022, «Palette», sec.
 training; here the mask is shown, and noise lies on all of x.)
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -14,8 +14,9 @@ from torch import Generator, Tensor, nn
 
 from modalities.nn.concat import Signal
 from modalities.references import bind, choose, masks
-from modalities.references.files import Reference, read
+from modalities.references.files import Reference, behind, read
 from modalities.references.known import known
+from modalities.references.value import parse
 
 if TYPE_CHECKING:
     from modalities.data.batch import Batch
@@ -32,6 +33,8 @@ class Masked:
     enters: ClassVar[str] = "concat"
     word: ClassVar[str] = "reference"
     measured: ClassVar[tuple[str, ...]] = ()
+    keeps: ClassVar[bool] = True
+    """Rows are x0 itself where they are known: samples end on them."""
     hole: float = 0.3
     around: float = 0.2
     side: float = 0.35
@@ -54,34 +57,28 @@ class Masked:
         return [None] * len(batch)
 
     def given(self, value: Any) -> Tensor:
-        return next(self.rows(str(value)))[1]
-
-    def rows(self, path: str, spec: Any = None, hidden: Any = None) -> Iterator[tuple[str, Tensor]]:
-        """(name, row (1, *event)) of each file under `path`; what is known or what is hidden as in `choose.region`."""
-        for reference in read(path, self.media):
-            mask = self.region(reference, spec, hidden).expand(1, 1, *reference.x0.shape[1:])
-            if not bool(mask.any()) or bool(mask.all()):
-                raise ValueError("known: it must leave something known and something to draw")
-            yield reference.name, known(reference.x0[None], mask)
+        asked = parse(str(value))
+        reference = read(asked, self.media)
+        mask = self.region(reference, asked.known, asked.hidden).expand(1, 1, *reference.x0.shape[1:])
+        if not bool(mask.any()) or bool(mask.all()):
+            raise ValueError("known: it must leave something known and something to draw")
+        return known(reference.x0[None], mask)
 
     def region(self, reference: Reference, spec: Any, hidden: Any) -> Tensor:
         """bool (*size): what is known of a file. A sound without a word is known for as long as its file is."""
-        size = self.media.event_shape[1:]
-        per_second = 0.0
-        if self.media.name == "audio":
-            per_second = size[-1] * self.media.sample_rate / self.media.samples  # type: ignore[attr-defined]
-        if spec is not None and hidden is not None:
-            raise ValueError("say what is known or what is hidden, not both")
+        size, own, per_second = self.media.event_shape[1:], behind(self.media), 0.0
+        if own.name == "audio":
+            per_second = size[-1] * own.sample_rate / own.samples  # type: ignore[attr-defined]
         if hidden is not None:
             return ~choose.region(hidden, size, per_second=per_second)
-        if spec is None and self.media.name == "audio":
-            rate = self.media.sample_rate  # type: ignore[attr-defined]
-            whole = reference.length >= self.media.samples  # type: ignore[attr-defined]
+        if spec is None and own.name == "audio":
+            rate = own.sample_rate  # type: ignore[attr-defined]
+            whole = reference.length >= own.samples  # type: ignore[attr-defined]
             spec = "first" if whole else [0, reference.length / rate]
         if spec is None:
             raise ValueError(
-                "say what is known or what is hidden of the reference: known=left, top, centre, …, "
-                "[left, top, right, bottom] or mask.png; hidden= takes the same"
+                "say what is known of it, FILE@left, @top, @centre, …, @[left,top,right,bottom] or @mask.png; "
+                "@! in place of @ says what is hidden"
             )
         return choose.region(spec, size, per_second=per_second)
 

@@ -6,7 +6,8 @@ Beside a waveform each frame is repeated over the positions that it covers. Besi
 the log-amplitude of the mels that cover it, so the network sees where the energy lies and has the phase to find.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -18,6 +19,7 @@ from modalities.references import bind
 from modalities.references.files import read
 from modalities.references.mel import Mel as LogMel
 from modalities.references.mel_files import SUFFIXES, load
+from modalities.references.value import parse
 
 if TYPE_CHECKING:
     from modalities.data.batch import Batch
@@ -37,14 +39,15 @@ class Mel:
     hop: int = 64
     fmin: float = 0.0
     fmax: float | None = None
-    floor: float = 1e-4
+    floor: float = 1e-3
     dropout: float = 0.0
     media: "Modality" = field(init=False, repr=False, compare=False)
     log_mel: LogMel = field(init=False, repr=False, compare=False)
 
     def bound(self, media: "Modality") -> Self:
         if not hasattr(media, "view"):
-            raise ValueError(f"mel: a mel spectrogram is of sounds, not of modality={media.name}")
+            what = "latents" if media.name == "audio" else f"modality={media.name}"
+            raise ValueError(f"mel: a mel spectrogram is of sounds, not of {what}")
         options = {name: getattr(self, name) for name in ("n_mels", "n_fft", "hop", "fmin", "fmax", "floor")}
         log_mel = LogMel(sample_rate=media.sample_rate, **options)  # type: ignore[attr-defined]
         log_mel.bank()
@@ -67,14 +70,17 @@ class Mel:
         return [None] * len(batch)
 
     def given(self, value: Any) -> Tensor:
-        return next(self.rows(str(value)))[1]
+        """The row (1, n_mels, N) of a mel in .npy or .safetensors, or of a sound, each in its own length."""
+        if str(value).endswith(SUFFIXES):
+            return load(str(value), self.log_mel)[None]
+        step = math.lcm(self.hop, getattr(self.media, "hop", 1) if len(self.media.event_shape) == 3 else 1)
+        return self.taken(read(parse(str(value)), self.media, whole=step).x0[None])
 
-    def rows(self, path: str) -> Iterator[tuple[str, Tensor]]:
-        """(name, row (1, n_mels, N)) of a mel in .npy or .safetensors, or of each sound under `path`."""
-        if path.endswith(SUFFIXES):
-            yield path, load(path, self.log_mel)[None]
-        else:
-            yield from ((reference.name, self.taken(reference.x0[None])) for reference in read(path, self.media))
+    def event_shape(self, row: Tensor) -> tuple[int, ...]:
+        """That of the sound for a row (1, n_mels, N). Raises ValueError where no sound of the model is so long."""
+        media = self.media
+        shape: tuple[int, ...] = media.view.event_shape(media.channels, row.shape[-1] * self.hop)  # type: ignore[attr-defined]
+        return shape
 
     def empty(self) -> Tensor:
         return bind.nothing(self.n_mels, 1)

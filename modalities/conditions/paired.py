@@ -5,7 +5,7 @@
 Partners lie in a second folder, see `modalities.data.pairs`; a mirrored example has a mirrored partner.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -15,6 +15,7 @@ from modalities.data.pairs import paired as with_partners
 from modalities.nn.concat import Signal
 from modalities.references import bind
 from modalities.references.files import read
+from modalities.references.value import parse
 
 if TYPE_CHECKING:
     from modalities.data.batch import Batch
@@ -51,11 +52,7 @@ class Paired:
         return [None] * len(batch)
 
     def given(self, value: Any) -> Tensor:
-        return next(self.rows(str(value)))[1]
-
-    def rows(self, path: str) -> Iterator[tuple[str, Tensor]]:
-        """(name, row (1, *event)) of each file under `path`."""
-        yield from ((reference.name, reference.x0[None]) for reference in read(path, self.media))
+        return read(parse(str(value)), self.media).x0[None]
 
     def empty(self) -> Tensor:
         return bind.nothing(self.media.event_shape[0], len(self.media.event_shape) - 1)

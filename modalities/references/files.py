@@ -1,13 +1,12 @@
-"""A file, or a folder of them, as references: in the model's units, with what each file really has.
+"""A file as a reference: in the model's units, with what the file really has.
 
-    for reference in read(path, media): reference.x0 (C, *size), .length, .detail, .name
+    reference = read(parse("clip.mp4"), media)         .x0 (C, *size), .length, .detail, .name
 
 Whatever the modality's source reads is converted as in training: resized and cropped, resampled, cut at the end or
 followed by silence. A picture given to a video model is a clip of one frame.
 """
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +22,7 @@ from modalities.data.item import Item
 from modalities.data.kinds import SUFFIXES, suffix
 from modalities.data.recognise import existing
 from modalities.modality import Modality
+from modalities.references.value import Value
 
 
 class Reference(NamedTuple):
@@ -31,27 +31,38 @@ class Reference(NamedTuple):
     x0: Tensor
     """(C, *size), of the model's event shape; a short clip ends in copies of its last frame, a sound in silence."""
     length: int
-    """Frames or samples (at the model's rate) that the file has, at most those of x0; 0 where that means nothing."""
+    """Frames or samples, at the model's rate, that the file has; at most those of an example; 0 for pictures."""
     detail: int
     """Pixels of its shorter side, or its rate in Hz; 0 where the source does not say."""
     name: str
 
 
-def read(path: Path | str, media: Modality) -> Iterator[Reference]:
-    """The references under `path`, in their natural order.
+def read(value: Value, media: Modality, *, whole: int = 0) -> Reference:
+    """The reference that a user named. `whole`: a sound in its own length, rounded up to a multiple of that.
 
-    Raises ValueError in one line for a path that is missing or holds another kind of media, and for a damaged file.
+    Raises ValueError in one line for a path that is missing or holds another kind of media, a number beyond what it
+    holds, and for a damaged file.
     """
-    path = existing(path)
+    path = None if value.path is None else existing(value.path)
     source = held_out(path, media)
-    for i in range(len(source)):
-        yield _read(source, i, path, media)
+    index = value.index or 0
+    if index >= len(source):
+        raise ValueError(f"{path or 'the generator'} holds {len(source)} references: 0 to {len(source) - 1}")
+    if not isinstance(source, Files):
+        example = source.read(index, torch.Generator().manual_seed(0))
+        return Reference(_encoded(example, media), 0, 0, example.name)
+    item = source.container.item(index)
+    try:
+        return _read(item, source.decode, media, whole)
+    except (BadFile, OSError) as error:
+        raise ValueError(f"{item.name}: {error}") from None
 
 
-def held_out(path: Path, media: Modality) -> Source:
+def held_out(path: Path | None, media: Modality) -> Source:
     """The test split where files are divided, else all; pictures where a video model is given nothing else."""
-    if media.name == "video" and _pictures(path):
-        media = modalities.modality.load("image", size=_of(media, "size"), channels=_of(media, "channels"))
+    if media.name == "video" and path is not None and _pictures(path):
+        own = behind(media)
+        media = modalities.modality.load("image", size=_of(own, "size"), channels=_of(own, "channels"))
     try:
         return media.source(path, "test")
     except ValueError as error:
@@ -60,31 +71,43 @@ def held_out(path: Path, media: Modality) -> Source:
     return media.source(path, "train")
 
 
-def _read(source: Source, index: int, path: Path, media: Modality) -> Reference:
-    """Example `index` from its beginning: a source of training would begin a long recording anywhere."""
-    if not isinstance(source, Files):
-        example = source.read(index, torch.Generator().manual_seed(0))
-        return Reference(_encoded(example, media), 0, 0, example.name)
-    item, decode, length = source.container.item(index), source.decode, 0
-    try:
-        detail, whole = _facts(item, "image" if not hasattr(decode, "frames") and media.name == "video" else media.name)
-        if media.name == "video":
-            length = min(_of(media, "frames"), max(1, -(-whole // _of(media, "stride"))))
-        if media.name == "audio":
-            length = min(_of(media, "samples"), round(whole * _of(media, "sample_rate") / detail))
-        if hasattr(decode, "frames"):
-            decode = dataclasses.replace(decode, frames=length)  # type: ignore[type-var]
-        pixels, rate = decode(item, 0.0)
-    except (BadFile, OSError) as error:
-        raise ValueError(f"{path}: {item.name}: {error}") from None
+def _read(item: Item, decode: Any, media: Modality, whole: int) -> Reference:
+    """An item from its beginning: a source of training would begin a long recording anywhere."""
+    own = behind(media)
+    kind = "image" if own.name == "video" and not hasattr(decode, "frames") else own.name
+    detail, size = _facts(item, kind)
+    length = 0
+    if own.name == "video":
+        length = min(_of(own, "frames"), max(1, -(-size // _of(own, "stride"))))
+    if kind == "video":
+        decode = dataclasses.replace(decode, frames=length)
+    if own.name == "audio":
+        length = round(size * _of(own, "sample_rate") / detail)
+        if whole:
+            media = own = with_options(own, samples=-(-length // whole) * whole)
+            decode = dataclasses.replace(decode, samples=_of(own, "samples"))
+        length = min(_of(own, "samples"), length)
+    pixels, rate = decode(item, 0.0)
     return Reference(_encoded(Example(pixels, rate=rate), media), length, detail, item.name)
+
+
+def behind(media: Modality) -> Modality:
+    """The modality of pixels and samples behind one of latents; itself where it is that."""
+    return getattr(media, "media", media)
+
+
+def with_options(media: Modality, **options: Any) -> Modality:
+    """The same modality with other options."""
+    own = {f.name: getattr(media, f.name) for f in dataclasses.fields(media) if f.init}  # type: ignore[arg-type]
+    return modalities.modality.load(media.name, **own | options)
 
 
 def _encoded(example: Example, media: Modality) -> Tensor:
     """x0 (C, *size)."""
-    if media.name == "video":
+    own = behind(media)
+    if own.name == "video":
         clip = example.media if example.media.ndim == 4 else example.media.movedim(0, -1)[None]  # (T, H, W, C)
-        missing = max(0, _of(media, "frames") - len(clip))
+        missing = max(0, _of(own, "frames") - len(clip))
         example = example._replace(media=torch.cat([clip, clip[-1:].expand(missing, -1, -1, -1)]))
     return media.encode(media.prepare(Batch.of([example]), None))[0]
 

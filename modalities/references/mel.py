@@ -28,7 +28,7 @@ class Mel:
     hop: int = 64
     fmin: float = 0.0
     fmax: float | None = None
-    floor: float = 1e-4
+    floor: float = 1e-3
 
     def __post_init__(self) -> None:
         if self.n_mels < 1 or self.hop < 2 or self.hop % 2 or self.n_fft < self.hop or self.n_fft % 2:

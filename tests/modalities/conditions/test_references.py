@@ -159,12 +159,12 @@ def test_frames_of_a_file_take_the_known_places(tmp_path):
     write_clip(frames[[0, 6]], tmp_path / "two.mp4", 8.0)
     reference = kind("frames", VIDEO)
     for name, spec, expected in (
-        ("long", "first_last", {0: 0, 7: 210}),
-        ("two", "first_last", {0: 0, 7: 180}),
-        ("two", None, {0: 0, 1: 180}),
-        ("long", [2, 5], {2: 60, 5: 150}),
+        ("long", "@first_last", {0: 0, 7: 210}),
+        ("two", "@first_last", {0: 0, 7: 180}),
+        ("two", "", {0: 0, 1: 180}),
+        ("long", "@[2, 5]", {2: 60, 5: 150}),
     ):
-        ((_, row),) = reference.rows(str(tmp_path / f"{name}.mp4"), spec)
+        row = reference.given(f"{tmp_path / name}.mp4{spec}")
         known = ~row[0].isnan().flatten(2).all(2).all(0)
         assert known.nonzero().flatten().tolist() == list(expected)
         levels = VIDEO.decode(row.nan_to_num())[0].float().mean((1, 2, 3))
@@ -175,9 +175,9 @@ def test_frames_of_a_file_take_the_known_places(tmp_path):
 def test_a_sound_is_known_for_as_long_as_its_file_is(tmp_path):
     soundfile.write(tmp_path / "a.wav", numpy.full(2000, 0.25), 8000)
     reference = kind("masked", AUDIO)
-    (row,) = (row for _, row in reference.rows(str(tmp_path / "a.wav")))
+    row = reference.given(str(tmp_path / "a.wav"))
     assert (~row[0, 0].isnan()).nonzero().flatten().tolist() == list(range(2000))
-    (row,) = (row for _, row in reference.rows(str(tmp_path / "a.wav"), None, [0.1, 0.2]))
+    row = reference.given(f"{tmp_path / 'a.wav'}@![0.1,0.2]")
     assert row[0, 0].isnan().nonzero().flatten().tolist() == list(range(800, 1600))
 
 

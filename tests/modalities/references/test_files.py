@@ -7,12 +7,18 @@ import torch
 from PIL import Image
 
 from modalities import modality
-from modalities.references.files import read
+from modalities.references import files
+from modalities.references.value import each, parse
 from modalities.video.writer import write as write_clip
 
 IMAGE = modality.load("image", size=16)
 AUDIO = modality.load("audio", samples=4000)
 VIDEO = modality.load("video", size=16, frames=6)
+
+
+def read(path, media, **options) -> list:
+    """The references under a path, as the tools read them."""
+    return [files.read(parse(value), media, **options) for value in each(str(path), media.name, 9)]
 
 
 def picture(path, width=16, height=16) -> numpy.ndarray:
@@ -63,14 +69,37 @@ def test_clips_stills_and_short_clips(tmp_path):
     assert torch.allclose(VIDEO.decode(still.x0[None])[0].float(), torch.tensor(200.0))
 
 
+def test_a_sound_in_its_own_length(tmp_path):
+    soundfile.write(tmp_path / "long.wav", numpy.linspace(-0.5, 0.5, 10_001), 8000)
+    (reference,) = read(tmp_path / "long.wav", AUDIO, whole=64)
+    assert reference.x0.shape == (1, 10_048)
+    assert float(reference.x0[0, 10_000]) == pytest.approx(0.5, abs=1e-3)
+    assert float(reference.x0[0, 10_001:].abs().max()) == 0
+
+
+def test_examples_of_a_data_set_and_of_the_generator_by_number(tmp_path):
+    for name in ("train/a.png", "test/a.png", "test/b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(numpy.full((16, 16, 3), 10 * len(name) + ord(name[-5]), dtype=numpy.uint8)).save(
+            tmp_path / name
+        )
+    for i, letter in enumerate("ab"):  # held-out ones
+        level = IMAGE.decode(files.read(parse(f"{tmp_path}#{i}"), IMAGE).x0[None]).unique().tolist()
+        assert level == [100 + ord(letter)]
+    with pytest.raises(ValueError, match="holds 2 references: 0 to 1"):
+        files.read(parse(f"{tmp_path}#2"), IMAGE)
+    own = IMAGE.source(None, "test").read(3, torch.Generator()).media
+    assert torch.equal(IMAGE.decode(files.read(parse("#3"), IMAGE).x0[None])[0], own)
+
+
 @pytest.mark.parametrize(
     ("name", "media", "words"),
     [
         ("gone.png", IMAGE, "there is no file or folder"),
         ("a.wav", IMAGE, "not an image: modality=audio"),
-        ("broken.png", IMAGE, "broken.png: broken.png: it cannot be read"),
-        ("broken.wav", AUDIO, "broken.wav: broken.wav: it cannot be read"),
-        ("broken.mp4", VIDEO, "broken.mp4: broken.mp4: it cannot be read"),
+        ("broken.png", IMAGE, "broken.png: it cannot be read"),
+        ("broken.wav", AUDIO, "broken.wav: it cannot be read"),
+        ("broken.mp4", VIDEO, "broken.mp4: it cannot be read"),
     ],
 )
 def test_what_is_no_reference_is_one_line(tmp_path, name, media, words):
