@@ -38,13 +38,17 @@ def bootstrap(
 def mean_interval(
     values: Tensor, *, generator: torch.Generator, resamples: int = 200, level: float = 0.95
 ) -> tuple[float, float]:
-    """The interval of the mean of numbers (n,)."""
+    """The percentile interval of the mean of numbers (n,): between the least and the largest of them."""
     values = values.to(torch.float64)
     draws = torch.randint(len(values), (resamples, len(values)), generator=generator)
-    return _about(float(values.mean()), values[draws].mean(1), level, 1.0)
+    low, high = values[draws].mean(1).quantile(_ends(level)).tolist()
+    return low, high
 
 
 def _about(value: float, found: Tensor, level: float, shrink: float) -> tuple[float, float]:
-    ends = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
-    low, high = ((found - found.mean()) * shrink).quantile(ends).tolist()
+    low, high = ((found - found.mean()) * shrink).quantile(_ends(level)).tolist()
     return value - high, value - low
+
+
+def _ends(level: float) -> Tensor:
+    return torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
