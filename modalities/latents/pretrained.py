@@ -121,7 +121,7 @@ def find(name: str) -> Path | None:
 
 def is_name(name: str) -> bool:
     """Whether this could be OWNER/NAME of a model hub, and is no path of ours."""
-    return re.fullmatch(r"[\w.-]+/[\w.-]+", name) is not None and not Path(name).exists()
+    return re.fullmatch(r"(?!runs/)[\w.-]+/[\w.-]+", name) is not None and not Path(name).parent.exists()
 
 
 def load_pretrained(name: str) -> Pretrained:

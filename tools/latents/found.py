@@ -40,7 +40,7 @@ def found(name: str) -> Found:
         return pretrained(name)
     if path.exists():
         raise ValueError(f"latents={name} is neither a run of stage=autoencoder nor an autoencoder of diffusers")
-    if is_name(name) and not path.parent.exists():
+    if is_name(name):
         return pretrained(name)
     raise ValueError(f"latents={name}: there is no such folder")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from modalities.latents.cache import is_cache
 from modalities.latents.media import LatentMedia
 from modalities.latents.pretrained import Pretrained
 from modalities.modality import Modality
@@ -30,6 +31,10 @@ def adopted(recipe: Recipe) -> Recipe:
     Raises ValueError in one line where there is no autoencoder, or one of other media.
     """
     if recipe.latents is None:
+        if recipe.data.path and is_cache(Path(recipe.data.path)):
+            raise ValueError(
+                f"data.path={recipe.data.path} is a cache of latents: say latents=AUTOENCODER, whose they are"
+            )
         return recipe
     if recipe.stage != "diffusion":
         raise ValueError(f"latents= is for stage=diffusion; stage={recipe.stage} works on the media themselves")
