@@ -24,7 +24,10 @@ def plan(recipe: Recipe, media: Modality) -> Plan:
 
 
 def drawn(recipe: Recipe, generator: Generator) -> Draw:
-    """One pass of the generator per batch. z is drawn on the CPU, so that the device does not change a sample."""
+    """One pass of the generator per batch. z is drawn on the CPU, so that the device does not change a sample.
+
+    `sampler.noise_scale` scales z: below 1, samples nearer to each other (the truncation of Brock et al. 2019, soft).
+    """
     device = generator.basis.device
 
     @torch.inference_mode()
@@ -33,6 +36,6 @@ def drawn(recipe: Recipe, generator: Generator) -> Draw:
             some = samples[first : first + recipe.sample.batch]
             z = [torch.randn(generator.plan.latent, generator=generator_of(sample.seed)) for sample in some]
             label = torch.tensor([sample.label for sample in some], device=device)
-            yield some, generator(torch.stack(z).to(device), label)
+            yield some, generator(recipe.sampler.noise_scale * torch.stack(z).to(device), label)
 
     return draw
