@@ -2,18 +2,22 @@
 
     trifuse train    modality=image|audio|video [recipe=NAME] [data.path=PATH] [run=runs/NAME] [key=value ...]
     trifuse sample   run=runs/NAME [n=16] [label=K] [sampler=NAME] [sampler.steps=N] [seed=S] [out=DIR] [key=value ...]
+    trifuse encode   run=runs/AUTOENCODER data.path=PATH out=DIR [key=value ...]
     trifuse recipes  the ready-made recipes, a line each; `recipes NAME` prints one, `recipes defaults` every key
 
-`trifuse train --help` and `trifuse sample --help` say more. The same as `python tools/train.py` and `tools/sample.py`.
+`trifuse train --help`, and so on, say more. The same as `python tools/train.py` and the others in `tools/`.
 """
 
+import importlib
 import sys
 from collections.abc import Sequence
 
 import configs
 from tools import messages, nearest
 
-COMMANDS = ("train", "sample", "recipes")
+TOOLS = ("train", "sample", "encode")
+"""Files of this folder with a `main(argv)`."""
+COMMANDS = (*TOOLS, "recipes")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,14 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"trifuse {version('trifuse')}")
         return 0
-    if command == "train":
-        from tools.train import main as train
-
-        return train(rest)
-    if command == "sample":
-        from tools.sample import main as sample
-
-        return sample(rest)
+    if command in TOOLS:
+        return importlib.import_module(f"tools.{command}").main(rest)
     if command == "recipes":
         return messages.run(recipes, rest, RECIPES_HELP)
     return messages.run(unknown, [command], __doc__ or "")
