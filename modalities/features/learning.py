@@ -1,4 +1,7 @@
-"""Teaching the classifier: labels on three quarters of every batch, damages on the rest.
+"""Teaching the classifier: labels, and what was done to half of every batch.
+
+Labels are learned on damaged examples too, but for pictures whose halves were swapped: what can still be recognised
+under noise shall be, and that there is noise stays visible by the other task.
 
 Everything follows from the seed and from the examples in their order, on the CPU, so that the same data give the same
 network: bit for bit with one number of threads on one machine, and to rounding elsewhere.
@@ -51,12 +54,15 @@ def learn(
 
 
 def _loss(network: Classifier, x: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-    """Cross-entropy of the damages, and of the labels where an example is as it is."""
-    kinds = torch.randint(len(KINDS[x.ndim - 2]), (len(x),), generator=generator)
-    kinds[: len(x) * 3 // 4] = 0
+    """Cross-entropy of the damages, and of the labels where they can be seen."""
+    names = KINDS[x.ndim - 2]
+    kinds = torch.randint(len(names), (len(x),), generator=generator)
+    kinds[: len(x) // 2] = 0
     _, logits, damages = network.see(damage(x, kinds, generator))
     loss = cross_entropy(damages, kinds)
-    known = (kinds == 0) & (labels >= 0)
+    known = labels >= 0
+    if "halves swapped" in names:
+        known &= kinds != names.index("halves swapped")
     if logits is not None and known.any():
         loss = loss + cross_entropy(logits[known], labels[known], label_smoothing=SMOOTHING)
     return loss
