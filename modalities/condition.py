@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 PACKAGE = "modalities.conditions"
 
-TAKEN = ("label", "stills")
-"""Keys of `cond` that are no conditions of a recipe: the data's own classes, and heaps of still images."""
+TAKEN = ("label", "stills", "name", "options")
+"""No names of conditions: the data's own classes, heaps of still images, and what recipes call their parts."""
 
 
 class Condition(Protocol):

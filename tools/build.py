@@ -1,16 +1,22 @@
 """From a checked recipe to the objects that it names. Nothing here decides: it looks up and hands over."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
+import modalities.condition
 import modalities.modality
 from core import discover
 from core.denoiser import Denoiser
 from core.sampling import Sampler, along
 from core.schedule import Schedule
 from core.training.objective import Objective
+from modalities.adversarial.discriminators import kind_of, make_discriminator
+from modalities.condition import Condition
+from modalities.latents.autoencoder import Autoencoder
+from modalities.latents.objective import Objective as Reconstruction
+from modalities.latents.shape import AutoencoderShape
 from modalities.modality import Modality
 from tools.schema import Options, Recipe
 from tools.schema import Sampler as SamplerKeys
@@ -28,9 +34,15 @@ def spread(package: str, node: Options, recipe: Recipe) -> Options:
 
 
 def modality(recipe: Recipe) -> Modality:
-    """The recipe's modality; a `media.scale` that is still to be measured counts as 1."""
+    """The recipe's modality, seen through the autoencoder of `latents`; a `media.scale` that is still to be measured
+    counts as 1."""
     open_scale = {"scale": 1.0} if recipe.media.get("scale", 1.0) is None else {}
-    return modalities.modality.load(recipe.modality, **recipe.media | open_scale)
+    media = modalities.modality.load(recipe.modality, **recipe.media | open_scale)
+    if recipe.latents is None:
+        return media
+    from tools.latents.space import seen_through  # it builds the autoencoder, by way of this module
+
+    return seen_through(recipe, media)
 
 
 def schedule(recipe: Recipe) -> Schedule:
@@ -43,11 +55,16 @@ def sampler(plan: SamplerKeys) -> Sampler:
     return own if plan.path is None else along(discover.build("core.schedules", plan.path), own)
 
 
+def conditions(recipe: Recipe, media: Modality) -> dict[str, Condition]:
+    """What the model is asked for beside its classes, by name."""
+    return modalities.condition.build(recipe.conditions, media)
+
+
 def denoiser(recipe: Recipe, media: Modality) -> Denoiser:
     """The untrained denoiser; `data.classes` and `denoiser.sigma_data` must have been measured."""
     assert recipe.denoiser.sigma_data is not None, "tools.measure fills it in"
     classes = len(recipe.data.classes) if recipe.data.class_conditional else 0
-    network = media.network(classes=classes, **recipe.network)
+    network = media.network(classes=classes, conditions=conditions(recipe, media), **recipe.network)
     prediction = component("core.predictions", spread("core.predictions", recipe.denoiser.prediction, recipe))
     return Denoiser(network, schedule(recipe), prediction, sigma_data=recipe.denoiser.sigma_data)
 
@@ -56,11 +73,36 @@ def objective(recipe: Recipe) -> Objective:
     return Objective(
         density=component("core.densities", recipe.loss.density),
         weighting=component("core.weightings", spread("core.weightings", recipe.loss.weighting, recipe)),
-        condition_dropout=recipe.loss.label_dropout,
+        condition_dropout=recipe.loss.condition_dropout,
+        own_dropout={name: float(node.get("dropout", 0.0)) for name, node in recipe.conditions.items()},
         draws=component("core.draws", recipe.loss.draws),
         coupling=component("core.couplings", recipe.loss.coupling),
         error=component("core.errors", recipe.loss.error),
     )
+
+
+def autoencoder(recipe: Recipe, media: Modality) -> Autoencoder:
+    """The untrained autoencoder; `data.classes` must have been measured."""
+    part, event_shape = recipe.autoencoder, media.event_shape
+    classes = len(recipe.data.classes) if part.label and recipe.data.class_conditional else 0
+    bottleneck = component("modalities.latents.bottlenecks", part.bottleneck)
+    shape = AutoencoderShape(**part.network)
+    return Autoencoder(shape, bottleneck, rank=len(event_shape) - 1, in_channels=event_shape[0], classes=classes)
+
+
+def reconstruction(recipe: Recipe) -> Reconstruction:
+    """What an autoencoder is trained on, its adversary apart."""
+    part = recipe.autoencoder
+    return Reconstruction(
+        reconstruction=component("modalities.latents.losses", part.reconstruction),
+        perceptual=component("modalities.latents.losses", part.perceptual),
+        perceptual_weight=part.perceptual_weight,
+    )
+
+
+def discriminator(options: Options, event_shape: Sequence[int], *, classes: int) -> torch.nn.Module:
+    """The judges that fit such events, with the options that a recipe gives."""
+    return make_discriminator(kind_of(event_shape), event_shape[0], **{"classes": classes} | options)
 
 
 def optimizer(recipe: Recipe, network: torch.nn.Module, extra: torch.nn.Module) -> torch.optim.Optimizer:

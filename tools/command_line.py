@@ -10,7 +10,10 @@ from omegaconf.errors import OmegaConfBaseException
 from tools import nearest
 from tools.layers import Tree, keys, type_at
 
-SHORT = ("n", "label", "batch", "out", "weights")
+SHORT = (
+    *("n", "label", "batch", "out", "weights"),
+    *("prompt", "prompts", "negative_prompt", "reference", "frames", "seconds", "overlap"),
+)
 """Keys of `sample.` that sampling also takes without the prefix."""
 
 
@@ -23,7 +26,7 @@ def arguments(argv: Sequence[str], *, short: bool = False) -> Tree:
             raise ValueError(f"argument {word!r} is not key=value{nearest.hint(key.lstrip('-'), keys())}")
         if key.startswith("-"):
             raise ValueError(f"argument {word!r}: arguments have no dashes, write {word.lstrip('-')}")
-        if short and key in SHORT:
+        if short and (key in SHORT or key.startswith("condition.")):
             key = f"sample.{key}"
         _put(tree, key.split("."), _parsed(key, text), word)
     return tree
@@ -45,6 +48,8 @@ def _put(tree: Tree, path: list[str], value: Any, word: str) -> None:
 
 
 def _parsed(key: str, text: str) -> Any:
+    if key.startswith("sample.condition."):
+        return text  # what it means is the condition's own matter
     hint = type_at(key)
     if hint is str or (hint == (str | None) and text != "null"):
         return text

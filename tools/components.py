@@ -14,13 +14,16 @@ import torch
 
 from core import discover
 from core.sampling import last
-from modalities import modality
+from modalities import condition, modality
+from modalities.latents.shape import AutoencoderShape
 from tools import build, guidance, nearest, signature
 from tools.layers import Tree, fields
 from tools.schema import Guidance, Options, Recipe, Sampler
 
 GROUPS = ("media", "network")
 """Groups of options that belong to the modality."""
+
+_SHAPE = {n: p.annotation for n, p in discover.options_of(AutoencoderShape).items()}
 
 MEASURED = ("media.scale",)
 """Options that stay null until the data have been looked at; any other null is the default of the object itself."""
@@ -36,6 +39,8 @@ def check(tree: Tree) -> Tree:
         open_ = {k for k, v in tree[group].items() if v is None and where + k in MEASURED and k in known}
         given = {k: v for k, v in tree[group].items() if v is not None or k not in known or _takes_none(known[k])}
         tree[group] = _typed(where, known, given, f"{tree['modality']} {group}") | dict.fromkeys(open_)
+    shape = tree["autoencoder"]["network"]
+    tree["autoencoder"]["network"] = _typed("autoencoder.network.", _SHAPE, shape, "an autoencoder")
     return tree
 
 
@@ -47,7 +52,7 @@ def option_keys(tree: Tree) -> list[str]:
             found += [prefix + name for name in discover.options_of(discover.resolve(package, node["name"]))]
     if tree.get("modality") in modality.names():
         found += [f"{group}.{name}" for group in GROUPS for name in _options(tree, group)]
-    return found
+    return [*found, *(f"autoencoder.network.{name}" for name in _SHAPE)]
 
 
 def _walk(tree: Tree, kind: type, prefix: str) -> Tree:
@@ -61,11 +66,23 @@ def _walk(tree: Tree, kind: type, prefix: str) -> Tree:
             name = chosen.pop("name", None)
             typed = _component(f"{prefix}{field.name}", field.metadata["package"], name, chosen, ())
             result[field.name] = {"name": name, **typed}
+        elif "components" in field.metadata:
+            named = (value or {}).items()
+            result[field.name] = {n: _one_of(f"{prefix}{field.name}.{n}", field.metadata, node) for n, node in named}
         elif "options_of" in field.metadata:
             own = tuple(f.name for f, _ in fields(kind))
             package = field.metadata["options_of"]
             result[field.name] = _component(prefix[:-1], package, tree.get("name"), value or {}, own)
     return result
+
+
+def _one_of(where: str, metadata: Mapping[str, Any], node: Options) -> Options:
+    """One of several named components, at the key `where`."""
+    options, package = dict(node), metadata["components"]
+    kind = options.pop("name", None)
+    if kind is not None and kind not in discover.names(package):
+        raise nearest.unknown(discover.kind_of(package), kind, discover.names(package))
+    return {"name": kind, **_component(where, package, kind, options, ())}
 
 
 def _component(where: str, package: str, name: str | None, given: Options, own: tuple[str, ...]) -> Options:
@@ -146,11 +163,28 @@ def rehearse(tree: Tree) -> None:
     sampler = build.sampler(Sampler(**tree["sampler"]))
     times = grid(schedule, tree["sampler"]["steps"])
     noise = torch.zeros(1, 1, dtype=torch.float64)
+    if tree["conditions"]:
+        media = modality.load(tree["modality"], **{k: v for k, v in tree["media"].items() if v is not None})
+        condition.build(tree["conditions"], media)
     plan = Guidance(**tree["guidance"])
     guidance.check(plan)
     models = {role: lambda x, t: 0 * x for role in ("conditional", "unconditional", "weaker")}
     denoise = guidance.compose(plan, models | {"schedule": schedule, "times": times})
     last(sampler(denoise, schedule, noise, times, randn_like=torch.zeros_like))
+    if tree["stage"] == "autoencoder":
+        _rehearse_autoencoder(tree, built)
+
+
+def _rehearse_autoencoder(tree: Tree, built: Mapping[str, Any]) -> None:
+    """Whether the media can be shrunk so and the losses take them; a discriminator that does not fit its options."""
+    part = tree["autoencoder"]
+    media = modality.load(tree["modality"], **{k: v for k, v in tree["media"].items() if v is not None})
+    AutoencoderShape(**part["network"]).latent_size(media.event_shape)
+    x0 = torch.zeros(1, *media.event_shape)
+    for key in ("reconstruction", "perceptual"):
+        built[f"autoencoder.{key}."](x0, x0)
+    if part["adversarial"]["weight"] > 0:
+        build.discriminator(part["adversarial"]["discriminator"], media.event_shape, classes=0)
 
 
 def _build(package: str, node: Options) -> Any:
@@ -165,5 +199,8 @@ def _nodes(tree: Tree, kind: type, prefix: str) -> Iterator[tuple[str, str, Opti
             yield prefix, field.metadata["options_of"], tree
         elif "package" in field.metadata and isinstance(value, dict):
             yield f"{prefix}{field.name}.", field.metadata["package"], value
+        elif "components" in field.metadata and isinstance(value, dict):
+            package = field.metadata["components"]
+            yield from ((f"{prefix}{field.name}.{name}.", package, node) for name, node in value.items() if node)
         elif dataclasses.is_dataclass(hint) and isinstance(value, dict):
             yield from _nodes(value, typing.cast(type, hint), f"{prefix}{field.name}.")

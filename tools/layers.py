@@ -80,6 +80,8 @@ def merged(base: Tree, layer: Tree, kind: type = Recipe) -> Tree:
             if "name" in new and new["name"] != old.get("name"):
                 old = {k: v for k, v in old.items() if k != "options"}
             new = merged(old, new, typing.cast(type, hint))
+        elif "components" in field.metadata:
+            new = _named(old or {}, new)
         elif hint == Options:
             same = "package" not in field.metadata or new.get("name", (old or {}).get("name")) == (old or {}).get(
                 "name"
@@ -89,6 +91,20 @@ def merged(base: Tree, layer: Tree, kind: type = Recipe) -> Tree:
     limits = ("steps", "minutes")
     if kind is Recipe and any(layer.get("train", {}).get(k) for k in limits):
         result["train"] |= {k: layer["train"].get(k) for k in limits}
+    return result
+
+
+def _named(base: Tree, layer: Tree) -> Tree:
+    """Named components over those of an earlier layer: another kind drops the options, null the component."""
+    result = dict(base)
+    for name, new in layer.items():
+        old = base.get(name) or {}
+        if new is None:
+            result.pop(name, None)
+        elif new.get("name", old.get("name")) == old.get("name"):
+            result[name] = {**old, **new}
+        else:
+            result[name] = new
     return result
 
 
@@ -118,6 +134,8 @@ def _value(value: Any, field: dataclasses.Field, hint: Any, prefix: str, also: S
         value = {"name": str(value)}
     if dataclasses.is_dataclass(hint):
         return checked(value, typing.cast(type, hint), f"{key}.", also)
+    if "components" in field.metadata:
+        return _several(key, value)
     if hint == Options:
         if not isinstance(value, dict):
             raise _wrong(key, "a name" if names_an_object else "a group of keys", value)
@@ -128,6 +146,19 @@ def _value(value: Any, field: dataclasses.Field, hint: Any, prefix: str, also: S
         return signature.convert(value, hint)
     except TypeError:
         raise _wrong(key, signature.words(hint), value) from None
+
+
+def _several(key: str, value: Any) -> Tree:
+    """Named components, each in the shape `{"name": ..., **options}`; null takes one of an earlier layer away."""
+    if not isinstance(value, dict):
+        raise _wrong(key, "a group of keys", value)
+    result: Tree = {}
+    for name, node in value.items():
+        node = {"name": node} if isinstance(node, str) else node
+        if node is not None and (not isinstance(node, dict) or not isinstance(node.get("name", ""), str)):
+            raise _wrong(f"{key}.{name}", "a name or a group of keys", value[name])
+        result[str(name)] = node if node is None else {str(k): v for k, v in node.items()}
+    return result
 
 
 def _wrong(key: str, allowed: str, value: Any) -> ValueError:

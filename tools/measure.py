@@ -1,4 +1,4 @@
-"""What a training measures from its data before it starts: the classes, the loudness scale and the spread of x0.
+"""What a training measures from its data before it starts: classes, ranges, the loudness scale and the spread of x0.
 
 Schedules and time densities are made for data of about unit scale; sounds are recorded at any level. So `media.scale`
 brings the spread of x0 to 0.5 (about that of photographs in [-1, 1]), and `denoiser.sigma_data` is what remains.
@@ -7,20 +7,27 @@ target unit variance (Karras et al. 2022, eq. 7, derived there for a mean of zer
 """
 
 import dataclasses
+import functools
+from collections.abc import Sequence
 from itertools import islice
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from core.training.order import data_order
-from modalities.data.example import Source
+from modalities.data.example import Fields, Source, Value
 from modalities.data.loader import batches
+from modalities.latents import statistics
 from modalities.modality import Modality
 from tools import build
+from tools.references import words as reference
 from tools.schema import Recipe
 
 TARGET_SPREAD = 0.5
 EXAMPLES = 512
+SHOWN = 16
+"""Examples whose conditions samples take turns with, where a user asks for nothing."""
 
 
 def measured(recipe: Recipe, source: Source, device: torch.device) -> Recipe:
@@ -34,11 +41,54 @@ def measured(recipe: Recipe, source: Source, device: torch.device) -> Recipe:
         if spread == 0:
             raise ValueError("the data is silent: every sample that was looked at is zero")
         recipe = dataclasses.replace(recipe, media={**recipe.media, "scale": round(TARGET_SPREAD / spread, 4)})
+    if recipe.latents is not None and recipe.latent_space.shift is None:
+        of_latents = statistics.measured([some_x0(recipe, source, build.modality(recipe))])
+        space = dataclasses.replace(recipe.latent_space, shift=of_latents.shift, scale=of_latents.scale)
+        recipe = dataclasses.replace(recipe, latent_space=space)
     if recipe.denoiser.sigma_data is None:
         spread = spread_of(some_x0(recipe, source, build.modality(recipe)))
         sigma_data = max(round(spread, 4), 1e-3)  # mid-grey pictures have no spread, and must not divide by it
         recipe = dataclasses.replace(recipe, denoiser=dataclasses.replace(recipe.denoiser, sigma_data=sigma_data))
-    return recipe
+    return asked_for(recipe, source) if recipe.conditions else recipe
+
+
+def asked_for(recipe: Recipe, source: Source) -> Recipe:
+    """`recipe` with the options of its conditions that only the data know, and what some examples are conditioned on.
+
+    Raises ValueError where the data do not have what a condition needs.
+    """
+    conditions = {}
+    for name, kind in build.conditions(recipe, build.modality(recipe)).items():
+        node = recipe.conditions[name]
+        if any(node.get(option) is None for option in kind.measured):
+            try:
+                node = node | kind.look(functools.partial(field, source))
+            except ValueError as error:
+                raise ValueError(f"conditions.{name}: {error}") from None
+        conditions[name] = node
+    recipe = dataclasses.replace(recipe, conditions=conditions)
+    return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, examples=examples(recipe, source)))
+
+
+def field(source: Source, name: str) -> Sequence[Value | None]:
+    """A field of every example's metadata; None throughout where the data have no metadata."""
+    return source.field(name) if isinstance(source, Fields) else [None] * len(source)
+
+
+def examples(recipe: Recipe, source: Source) -> list[dict[str, Any]]:
+    """What the first examples in training order are conditioned on, in the words that would ask for it."""
+    size = min(SHOWN, len(source))
+    batch = next(batches(source, data_order(len(source), size, seed=recipe.seed), workers=0))
+    said = {name: kind.said(batch) for name, kind in build.conditions(recipe, build.modality(recipe)).items()}
+    for name, kind in build.conditions(recipe, build.modality(recipe)).items():
+        if kind.word == "reference":
+            said[name] = reference.examples(kind, recipe.data.path, size)
+    if not any(word is not None for words in said.values() for word in words):
+        return []
+    if recipe.data.class_conditional:
+        said["label"] = [recipe.data.classes[label] if label >= 0 else None for label in batch.labels.tolist()]
+    rows = [{name: words[i] for name, words in said.items() if words[i] is not None} for i in range(size)]
+    return [row for row in rows if row]
 
 
 def spread_of(x0: Tensor) -> float:

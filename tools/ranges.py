@@ -53,8 +53,14 @@ def _together(tree: Tree) -> None:
         _value(f"network.{name}", value, FROM_ZERO.get(name, {"at_least": 1}))
     if tree["data"]["stills"] > 0 and tree["modality"] != "video":
         raise ValueError(f"data.stills is for modality=video: {tree['modality']} has no frames to mix stills into")
+    if tree["conditions"] and tree["stage"] != "diffusion":
+        raise ValueError(
+            f"conditions are for stage=diffusion, not for stage={tree['stage']}, which knows classes alone"
+        )
     if tree["sample"]["sigma_rel"] is not None and tree["sample"]["weights"] == "raw":
         raise ValueError("sample.sigma_rel is the width of an average: weights=raw asks for none")
+    if tree["posthoc"]["every"] is not None and tree["stage"] != "diffusion":
+        raise ValueError(f"posthoc.every is for stage=diffusion: stage={tree['stage']} keeps one average, `ema`")
     if train["steps"] is None and train["minutes"] is None:
         raise ValueError("training has no end: give train.steps=N or train.minutes=M")
     if train["batch"] % train["accumulate"]:

@@ -25,12 +25,28 @@ from tools.schema import Recipe
 SAMPLING = ("run", "seed", "device", "precision", "compile", "channels_last", "sampler", "guidance", "sample")
 """What the command line of sampling may say; the rest is a matter of training and fixed by the run."""
 
+DENOISERS = ("sampler", "guidance")
+"""Groups that only the samples of a denoiser are made by."""
+
+ONE_PASS = ("sampler.noise_scale",)
+"""Keys of them that count where a sample takes one pass of a network, too: the temperature of its noise."""
+
 ADDED: Tree = {
     "stage": "diffusion",
     "media": {"embedded": "simple"},
     "ema": {"name": "warm_up"},
     "posthoc": {"every": None, "sigma_rels": [0.05, 0.1]},
-    "sample": {"sigma_rel": None},
+    "latents": None,
+    "latent_space": {"shift": None, "scale": None, "fingerprint": ""},
+    "data": {"examples": []},
+    "conditions": {},
+    "sample": {
+        "condition": {},
+        "overlap": 0.5,
+        **dict.fromkeys(
+            ("tile", "sigma_rel", "prompt", "prompts", "negative_prompt", "reference", "frames", "seconds")
+        ),
+    },
     "loss": {"draws": "stratified", "coupling": "independent", "error": "squared"},
     "sampler": {"path": None, "noise_scale": 1.0, "score_scale": 1.0},
     "guidance": {
@@ -41,16 +57,33 @@ ADDED: Tree = {
 }
 """Keys that runs of an earlier time do not hold, with what those were trained with."""
 
+LATER = ("autoencoder", "gan")
+"""Groups that belong to one stage of training: runs from before it was there take them as the defaults have them."""
+
+RENAMED = {"loss": {"label_dropout": "condition_dropout"}}
+"""Keys by group that runs and recipes of an earlier time hold under another name."""
+
 MAY_DIFFER = (
-    *("recipe", "run", "resume", "device", "compile", "channels_last", "data.workers", "train.steps", "train.minutes"),
-    *("checkpoint", "log", "sampler", "guidance", "sample"),
+    *(
+        "recipe",
+        "run",
+        "resume",
+        "latents",
+        "device",
+        "compile",
+        "channels_last",
+        "data.workers",
+        "train.steps",
+        "train.minutes",
+    ),
+    *("checkpoint", "log", "sampler", "guidance", "sample", "data.examples"),
 )
 """Keys and groups under which a run may be continued with other values: they do not change what is trained."""
 
 
 def load(argv: Sequence[str]) -> Recipe:
     """The recipe of a training. Raises ValueError where the arguments or a file of theirs are wrong."""
-    said = arguments(argv)
+    said = _renamed(arguments(argv))
     if said.get("run") and "recipe" not in said and "modality" not in said:  # a run says itself what it is
         stored = Path(str(said["run"])).expanduser() / "recipe.yaml"
         if stored.is_file():
@@ -78,6 +111,8 @@ def overlay(recipe: Recipe, argv: Sequence[str]) -> Recipe:
     tree = _tree(recipe)
     known = [*keys(), *components.option_keys(tree)]
     for key in flat(said):
+        if key.split(".")[0] in DENOISERS and key not in ONE_PASS and recipe.stage != "diffusion":
+            raise ValueError(f"{key} has no meaning for stage={recipe.stage}: a sample takes one pass of its network")
         if key.split(".")[0] in SAMPLING:
             continue
         if key in known:
@@ -93,7 +128,8 @@ def read(path: Path) -> Recipe:
     if any(isinstance(v, str) and "${" in v for v in flat(tree).values()):
         raise ValueError(f"{path}: a stored recipe holds plain values, not ${{...}}")
     try:
-        return _recipe(merged(checked(ADDED), checked(tree)))
+        defaults = _file(configs.DEFAULTS)
+        return _recipe(merged(checked(ADDED | {group: defaults[group] for group in LATER}), checked(tree)))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -151,6 +187,12 @@ def _file(path: Path) -> Tree:
         raise ValueError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from None
 
 
+def _renamed(tree: Tree) -> Tree:
+    """A tree with its keys under today's names."""
+    groups = {group: names for group, names in RENAMED.items() if isinstance(tree.get(group), dict)}
+    return tree | {g: {names.get(k, k): v for k, v in tree[g].items()} for g, names in groups.items()}
+
+
 def _yaml(path: Path) -> Tree:
     try:
         tree = OmegaConf.to_container(OmegaConf.load(path))
@@ -158,7 +200,7 @@ def _yaml(path: Path) -> Tree:
         raise ValueError(f"{path} is not a recipe: {first_line(error)}") from None
     if not isinstance(tree, dict):
         raise ValueError(f"{path} is not a recipe: it must hold keys and values")
-    return {str(k): v for k, v in tree.items()}
+    return _renamed({str(k): v for k, v in tree.items()})
 
 
 def _over(tree: Tree, said: Tree) -> Recipe:

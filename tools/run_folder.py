@@ -14,10 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core import discover
+from modalities.condition import PACKAGE
 from modalities.writing import write_bytes
 from tools import checkpoint
 from tools import recipe as recipes
-from tools.schema import Recipe
+from tools.schema import Options, Recipe
 
 
 def claim(recipe: Recipe) -> tuple[Recipe | None, Path | None]:
@@ -50,6 +52,7 @@ def check_same(recipe: Recipe, stored: Recipe, run: Path) -> None:
     differs = recipes.difference(stored, recipe)
     if differs:
         key, more = differs[0], f" (and {len(differs) - 1} more differ)" if len(differs) > 1 else ""
+        key = "latents" if key == "latent_space.fingerprint" else key
         was, says = recipes.value(stored, key), recipes.value(recipe, key)
         raise ValueError(f"{run} was trained with {key}={was}, this command says {says}{more}: choose another run=")
 
@@ -60,13 +63,30 @@ def continued(recipe: Recipe, stored: Recipe) -> Recipe:
     scale = {"scale": stored.media.get("scale")} if recipe.media.get("scale", 1.0) is None else {}
     sigma_data = recipe.denoiser.sigma_data or stored.denoiser.sigma_data
     conditional = recipe.data.class_conditional and stored.data.class_conditional
+    space, known = recipe.latent_space, stored.latent_space
+    space = dataclasses.replace(space, shift=space.shift or known.shift, scale=space.scale or known.scale)
     return dataclasses.replace(
         recipe,
         precision=precision,
         media=recipe.media | scale,
+        latent_space=space,
         denoiser=dataclasses.replace(recipe.denoiser, sigma_data=sigma_data),
-        data=dataclasses.replace(recipe.data, classes=stored.data.classes, class_conditional=conditional),
+        data=dataclasses.replace(
+            recipe.data,
+            classes=stored.data.classes,
+            class_conditional=conditional,
+            examples=stored.data.examples,
+        ),
+        conditions={name: filled(node, stored.conditions.get(name, {})) for name, node in recipe.conditions.items()},
     )
+
+
+def filled(node: Options, stored: Options) -> Options:
+    """A condition with the options that were measured when its run began; itself where that was of another kind."""
+    if node["name"] != stored.get("name"):
+        return node
+    measured = discover.resolve(PACKAGE, node["name"]).measured
+    return node | {key: stored[key] for key in measured if node.get(key) is None and key in stored}
 
 
 def store(recipe: Recipe, run: Path) -> None:

@@ -1,10 +1,12 @@
 """Sample a trained model: one PNG, WAV or MP4 per sample, a sheet for the eye, and a manifest.
 
-    python tools/sample.py run=runs/NAME [n=16] [label=K] [sampler=NAME] [sampler.steps=N] [guidance.scale=G]
-                           [guidance=NAME] [seed=S] [out=DIR] [key=value ...]
+    python tools/sample.py run=runs/NAME [n=16] [label=K | prompt="TEXT"] [sampler=NAME] [sampler.steps=N]
+                           [guidance.scale=G] [guidance=NAME] [seed=S] [out=DIR] [key=value ...]
 
 A sample depends on its own seed alone: sample i is made from seed S + i, whatever the batch. `label` is a number or a
-name; without it the classes take turns. `torchrun --nproc-per-node=N tools/sample.py ...` spreads the work.
+name; without it the classes take turns. What else a model was trained with can be asked for too: prompt="TEXT" or
+prompts=FILE, negative_prompt="TEXT" with guidance, reference=FILE, and condition.NAME=VALUE.
+`torchrun --nproc-per-node=N tools/sample.py ...` spreads the work.
 """
 
 import sys
@@ -14,7 +16,7 @@ if __name__ == "__main__" and not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # run as a script: the parts lie beside this folder
 
 from core.training.distributed import processes
-from tools import build, checkpoint, guidance, messages, sample_folder, stage
+from tools import asked, build, checkpoint, guidance, messages, sample_folder, stage
 from tools import recipe as recipes
 from tools.progress import Progress
 from tools.schema import Recipe
@@ -58,8 +60,9 @@ def default_out(recipe: Recipe, folder: Path) -> Path:
     if recipe.stage == "diffusion":
         words += [recipe.sampler.name, str(recipe.sampler.steps), guidance.word(recipe.guidance)]
     label = [] if recipe.sample.label is None else [f"label{recipe.sample.label}"]
+    said = asked.short(recipe.sample)
     average = [] if recipe.sample.sigma_rel is None else [f"average{recipe.sample.sigma_rel:g}"]
-    return Path(recipe.run) / "samples" / "-".join([*words, *average, *label, f"seed{recipe.seed}"])
+    return Path(recipe.run) / "samples" / "-".join([*words, *average, *label, *said, f"seed{recipe.seed}"])
 
 
 if __name__ == "__main__":

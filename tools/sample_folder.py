@@ -2,7 +2,8 @@
 
     out/000000.png  out/000001.png  …  out/sheet.png  out/manifest.jsonl
 
-A line names the file and everything that made it: seed, label, sampler, steps, guidance, checkpoint, recipe.
+A line names the file and everything that made it: seed, label, prompt and what else was asked, sampler, steps,
+guidance, checkpoint, recipe.
 """
 
 import json
@@ -10,13 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from core.training.distributed import World
 from modalities.modality import Modality
 from modalities.writing import write_bytes
-from tools import guidance
+from tools import asked, guidance
+from tools.references.shapes import stacked
 from tools.sampling import Sample, plan
 from tools.schema import Recipe
 from tools.stage import Draw
@@ -24,6 +25,9 @@ from tools.training import autocast
 
 SHEET = 64
 """A sheet shows at most so many samples."""
+
+DENOISED = ("sampler", "sampler_options", "grid", "path", "steps", "score_scale", "guidance", "guidance_options")
+"""Entries of the manifest that mean nothing where a sample takes one pass of a network; null there."""
 
 
 def fill(
@@ -40,7 +44,7 @@ def fill(
 
     Several processes share the samples; the first one writes sheet and manifest.
     """
-    samples = plan(recipe)
+    samples = plan(recipe, media)
     if world.first:
         clear(out)
     world.barrier()
@@ -60,7 +64,7 @@ def fill(
     if world.first:
         ordered = sorted((pair for part in gathered_shown for pair in part), key=lambda pair: pair[0])
         captions = [caption(recipe, samples[number]) for number, _ in ordered]
-        media.sheet(torch.stack([example for _, example in ordered]), out / sheet_name(media), captions)
+        media.sheet(stacked([example for _, example in ordered]), out / sheet_name(media), captions)
         manifest = sorted((entry for part in gathered_lines for entry in part), key=lambda entry: entry["file"])
         write_bytes("".join(json.dumps(entry) + "\n" for entry in manifest).encode(), out / "manifest.jsonl")
 
@@ -70,16 +74,23 @@ def sheet_name(media: Modality) -> str:
 
 
 def caption(recipe: Recipe, sample: Sample) -> str:
+    """What is asked of a sample, in words."""
+    return ", ".join(words for words in (class_of(recipe, sample), asked.words_of(sample.words)) if words)
+
+
+def class_of(recipe: Recipe, sample: Sample) -> str:
     return recipe.data.classes[sample.label] if sample.label >= 0 else ""
 
 
 def line(recipe: Recipe, sample: Sample, name: str, checkpoint: str) -> dict[str, Any]:
     """The manifest entry of one file."""
-    return {
+    entry = {
         "file": name,
         "seed": sample.seed,
         "label": sample.label if sample.label >= 0 else None,
-        "class": caption(recipe, sample) or None,
+        "class": class_of(recipe, sample) or None,
+        "conditions": dict(sample.words),
+        "negative_prompt": recipe.sample.negative_prompt,
         "sampler": recipe.sampler.name,
         "sampler_options": recipe.sampler.options,
         "grid": recipe.sampler.grid,
@@ -95,6 +106,7 @@ def line(recipe: Recipe, sample: Sample, name: str, checkpoint: str) -> dict[str
         "recipe": recipe.recipe or recipe.modality,
         "modality": recipe.modality,
     }
+    return entry if recipe.stage == "diffusion" else entry | dict.fromkeys(DENOISED)
 
 
 def clear(out: Path) -> None:

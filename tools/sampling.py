@@ -1,15 +1,17 @@
-"""From a trained denoiser to media: seeds and labels in, samples out. `sample`, `train` and `demo` all draw here.
+"""From a trained denoiser to media: seeds and what is asked in, samples out. `sample`, `train` and `demo` draw here.
 
 Sample i of seed s is made from the noise of seed s + i and of nothing else: the batch that it was made in changes
 rounding only, and `seed=s+i n=1` makes it again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from core.condition import Condition, same
 from core.denoiser import Denoiser
 from core.guidance.shared import shared
 from core.sampling import last, per_example, prior
@@ -18,29 +20,47 @@ from core.state import State
 from core.temperature import scaled_noise, scaled_score
 from core.training.objective import NO_LABEL
 from core.training.seeds import generator_of
-from tools import build, guidance
+from modalities.modality import Modality
+from tools import asked, build, guidance
+from tools.references import known, rolling, shapes
 from tools.schema import Recipe
 
 
 class Sample(NamedTuple):
-    """What one file is made from: its number, its seed, and its class (-1 for none)."""
+    """What one file is made from: its number, its seed, its class (-1 for none), and what else is asked of it."""
 
     number: int
     seed: int
     label: int
+    words: asked.Words = MappingProxyType({})
 
 
-def plan(recipe: Recipe) -> list[Sample]:
-    """The samples that a recipe asks for. Without `label`, the classes take turns.
+class Asked(NamedTuple):
+    """What a batch of samples is asked for, and what guidance moves away from: everything absent, as a rule."""
 
-    Raises ValueError for a label, or a negative one, that the model does not have.
+    cond: Condition
+    away: Condition
+
+
+def plan(recipe: Recipe, media: Modality) -> list[Sample]:
+    """The samples that a recipe asks for. Where it asks for nothing, classes or the data's examples take turns.
+
+    Raises ValueError for a label, a negative one, or any other condition that the model does not have.
     """
-    classes = classes_of(recipe)
+    classes, kinds = classes_of(recipe), build.conditions(recipe, media)
     wanted = label_number(recipe.sample.label, classes)
     negative_number(recipe)
-    seeds = range(recipe.seed, recipe.seed + recipe.sample.n)
-    turns = [seed % len(classes) if classes and wanted == NO_LABEL else wanted for seed in seeds]
-    return [Sample(i, seed, label) for i, (seed, label) in enumerate(zip(seeds, turns, strict=True))]
+    asked.negative(recipe, kinds)
+    turns = asked.turns(recipe, kinds)
+    samples = []
+    for i in range(recipe.sample.n):
+        seed = recipe.seed + i
+        words = dict(turns[seed % len(turns)]) if turns else {}
+        label = label_number(words.pop("label", None), classes) if wanted == NO_LABEL else wanted
+        if classes and not turns and label == NO_LABEL:
+            label = seed % len(classes)
+        samples.append(Sample(i, seed, label, words))
+    return samples
 
 
 def classes_of(recipe: Recipe) -> list[str]:
@@ -69,55 +89,72 @@ def label_number(label: int | str | None, classes: Sequence[str], *, key: str = 
     return number
 
 
+def conditions(recipe: Recipe, media: Modality, samples: Sequence[Sample], device: torch.device) -> Asked:
+    """The rows of some samples; what none of them is asked for is left out."""
+    kinds, n = build.conditions(recipe, media), len(samples)
+    cond = asked.rows([sample.words for sample in samples], kinds, device)
+    away = asked.rows([asked.negative(recipe, kinds)] * n, kinds, device)
+    labels, negative = torch.tensor([sample.label for sample in samples], device=device), negative_number(recipe)
+    if any(sample.label != NO_LABEL for sample in samples):
+        cond["label"] = labels
+    if negative != NO_LABEL:
+        away["label"] = torch.full_like(labels, negative)
+    return Asked(cond or None, away or None)
+
+
 def states(
     recipe: Recipe,
     denoiser: Denoiser,
-    event_shape: Sequence[int],
+    media: Modality,
     samples: Sequence[Sample],
     weaker: Denoiser | None = None,
+    *,
+    event_shape: Sequence[int] | None = None,
 ) -> Iterator[State]:
     """The trajectory of one batch of samples, from noise to clean, as the recipe's sampler makes it.
 
-    The first state is the noise itself. Randomness is drawn on the CPU, so that the device does not change it.
+    The first state is the noise itself, of the media's shape unless `event_shape` gives another. Randomness is drawn on
+    the CPU, so that the device does not change it.
     """
     device = next(denoiser.parameters()).device
     generators = [generator_of(sample.seed) for sample in samples]
     randn_like = scaled_noise(per_example(generators), noise_scale=recipe.sampler.noise_scale)
     grid = build.component("core.grids", recipe.sampler.grid)
     times = grid(denoiser.schedule, recipe.sampler.steps)
+    kinds = build.conditions(recipe, media)
+    wanted = conditions(recipe, media, samples, device)
+    event_shape = event_shape or shapes.event_shape(samples[0].words, kinds) or media.event_shape
     noise = randn_like(torch.empty(len(samples), *event_shape, device=device))
     x = prior(denoiser.schedule, noise, times[0])
     yield State(times[0], x)
     denoise = scaled_score(
-        guided(recipe, denoiser, [sample.label for sample in samples], times, weaker),
+        guided(recipe, denoiser, wanted, times, weaker),
         denoiser.schedule,
         score_scale=recipe.sampler.score_scale,
         sigma_data=denoiser.sigma_data,
     )
+    rows = known.rows(kinds, wanted.cond)
     sampler = build.sampler(recipe.sampler)
-    yield from sampler(denoise, denoiser.schedule, x, times, randn_like=randn_like)
+    steps = sampler(known.keeping(denoise, rows), denoiser.schedule, x, times, randn_like=randn_like)
+    yield from known.ending(steps, rows)
 
 
-def guided(
-    recipe: Recipe, denoiser: Denoiser, labels: Sequence[int], times: Tensor, weaker: Denoiser | None = None
-) -> Denoise:
-    """`x, t -> x0_hat` under these labels, guided as the recipe says; made anew for every run of a sampler.
+def guided(recipe: Recipe, denoiser: Denoiser, asked: Asked, times: Tensor, weaker: Denoiser | None = None) -> Denoise:
+    """`x, t -> x0_hat` under what is asked, guided as the recipe says; made anew for every run of a sampler.
 
-    Scale 1 and models without labels cost one network call a step. `weaker` is the model of `guidance.weaker`.
+    Scale 1, and models of which nothing is asked, cost one network call a step. `weaker` is the model of
+    `guidance.weaker`.
     """
-    label = torch.tensor(labels, device=next(denoiser.parameters()).device)
-    away = torch.full_like(label, negative_number(recipe))
-    conditional = shared(under(denoiser, label))
+    conditional = shared(under(denoiser, asked.cond))
     models: dict[str, Any] = {"conditional": conditional, "schedule": denoiser.schedule, "times": times}
-    models["unconditional"] = conditional if bool((label == away).all()) else under(denoiser, away)
+    models["unconditional"] = conditional if same(asked.cond, asked.away) else under(denoiser, asked.away)
     if weaker is not None:
-        models["weaker"] = transport(under(weaker, label), weaker.schedule, denoiser.schedule)
+        models["weaker"] = transport(under(weaker, asked.cond), weaker.schedule, denoiser.schedule)
     return guidance.compose(recipe.guidance, models)
 
 
-def under(denoiser: Denoiser, label: Tensor) -> Denoise:
-    """The denoiser under a label per example; a model without classes is given none."""
-    cond = None if bool((label == NO_LABEL).all()) else {"label": label}
+def under(denoiser: Denoiser, cond: Mapping[str, Tensor] | None) -> Denoise:
+    """The denoiser under a condition per example."""
     return lambda x, t: denoiser(x, t, cond)
 
 
@@ -125,11 +162,18 @@ def under(denoiser: Denoiser, label: Tensor) -> Denoise:
 def draw(
     recipe: Recipe,
     denoiser: Denoiser,
-    event_shape: Sequence[int],
+    media: Modality,
     samples: Sequence[Sample],
     weaker: Denoiser | None = None,
+    *,
+    event_shape: Sequence[int] | None = None,
 ) -> Iterator[tuple[Sequence[Sample], Tensor]]:
-    """The samples and their x0 (b, *event), batch by batch of `sample.batch`."""
-    for first in range(0, len(samples), recipe.sample.batch):
-        some = samples[first : first + recipe.sample.batch]
-        yield some, last(states(recipe, denoiser, event_shape, some, weaker))
+    """The samples and their x0 (b, *event), batch by batch of `sample.batch`; longer ones where `frames` or `seconds`
+    ask for more than the model draws at once."""
+    kinds, wanted = build.conditions(recipe, media), rolling.length(recipe, media)
+
+    def window(some: Sequence[Sample]) -> Tensor:
+        return last(states(recipe, denoiser, media, some, weaker, event_shape=event_shape))
+
+    for some in shapes.batches(samples, kinds, recipe.sample.batch):
+        yield some, window(some) if wanted is None else rolling.rolled(window, recipe, kinds, media, some, wanted)

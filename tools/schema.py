@@ -23,6 +23,11 @@ def component(package: str) -> Any:
     return field(metadata={"package": package})
 
 
+def components(package: str) -> Any:
+    """A field that names objects of `package`, each under a name of the recipe's own."""
+    return field(metadata={"components": package})
+
+
 def options_of(package: str) -> Any:
     """The options of the object of `package` whose name stands beside this field; in files they stand beside it too."""
     return field(metadata={"options_of": package})
@@ -34,6 +39,7 @@ class Data:
     split: str = key(one_of="train val test")
     classes: list[str]
     class_conditional: bool
+    examples: list[Any]
     workers: int | None = key(at_least=0)
     stills: float = key(at_least=0, at_most=1)
     stills_path: str | None
@@ -53,7 +59,45 @@ class Loss:
     draws: Options = component("core.draws")
     coupling: Options = component("core.couplings")
     error: Options = component("core.errors")
-    label_dropout: float = key(at_least=0, at_most=1)
+    condition_dropout: float = key(at_least=0, at_most=1)
+
+
+@dataclass(kw_only=True)
+class Adversarial:
+    weight: float = key(at_least=0)
+    features: float = key(at_least=0)
+    start: float = key(at_least=0, at_most=1)
+    lr: float = key(above=0)
+    loss: Options = component("modalities.adversarial.losses")
+    discriminator: Options
+
+
+@dataclass(kw_only=True)
+class AutoencoderPart:
+    """`network` and `adversarial.discriminator` hold the options of what the modality makes of them."""
+
+    network: Options
+    label: bool
+    bottleneck: Options = component("modalities.latents.bottlenecks")
+    reconstruction: Options = component("modalities.latents.losses")
+    perceptual: Options = component("modalities.latents.losses")
+    perceptual_weight: float = key(at_least=0)
+    adversarial: Adversarial
+
+
+@dataclass(kw_only=True)
+class Gan:
+    latent: int = key(at_least=1)
+    width: int = key(at_least=1)
+    multipliers: list[int] = key(at_least=1)
+    blocks: int | list[int] = key(at_least=1)
+    patch: int = key(at_least=1)
+    factor: int = key(at_least=2)
+    loss: Options = component("modalities.adversarial.losses")
+    gamma: float = key(at_least=0)
+    gamma_end: float | None = key(above=0)
+    penalty_every: int = key(at_least=1)
+    critic_lr: float = key(above=0)
 
 
 @dataclass(kw_only=True)
@@ -126,10 +170,28 @@ class Sample:
     n: int = key(at_least=1)
     batch: int = key(at_least=1)
     label: int | str | None
+    prompt: str | None
+    prompts: str | None
+    negative_prompt: str | None
+    reference: str | None
+    condition: Options
+    frames: int | None = key(at_least=1)
+    seconds: float | None = key(above=0)
+    overlap: float = key(above=0, at_most=0.95)
     weights: str = key(one_of="ema raw")
     sigma_rel: float | None = key(above=0, at_most=0.2886)
     every: int | None = key(at_least=1)
+    tile: int | None = key(at_least=8)
     out: str | None
+
+
+@dataclass(kw_only=True)
+class LatentSpace:
+    """Measured where `latents` names an autoencoder."""
+
+    shift: list[float] | None
+    scale: list[float] | None
+    fingerprint: str
 
 
 @dataclass(kw_only=True)
@@ -145,10 +207,15 @@ class Recipe:
     compile: bool
     channels_last: bool
     data: Data
+    latents: str | None
+    latent_space: LatentSpace
     media: Options
     network: Options
+    conditions: Options = components("modalities.conditions")
     denoiser: DenoiserPart
     loss: Loss
+    autoencoder: AutoencoderPart
+    gan: Gan
     optimizer: Optimizer
     ema: Options = component("core.averages")
     posthoc: Posthoc

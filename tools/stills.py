@@ -2,7 +2,7 @@
 
 Images are cheaper and more varied than clips; a video model that also learns from them draws better frames (Ho et al.
 2022, «Video Diffusion Models», sec. 3.1). The stills are the images under `data.stills_path`, or, where none is given,
-frames of the batch's own clips, shuffled. A heap has no label: the classes are those of the clips.
+frames of the batch's own clips, shuffled. A heap has neither label nor conditions: those are the clips'.
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 import modalities.modality
+from core.condition import dropped
 from core.training.distributed import World
 from core.training.fit import Conditioned
-from core.training.objective import NO_LABEL
 from core.training.order import data_order
 from core.training.seeds import generator_of
 from modalities.data.loader import batches, prefetch
@@ -37,10 +37,8 @@ def mixed(fed: Iterator[Conditioned], recipe: Recipe, world: World, start: int) 
         clips = len(x0) - rows
         heaps = next(images) if images else shuffled(x0, rows, generator_of(recipe.seed, step, world.rank, SHUFFLE))
         is_still = torch.arange(len(x0), device=x0.device) >= clips
-        mixed_cond = {"stills": is_still}
-        if cond is not None:
-            mixed_cond["label"] = cond["label"].masked_fill(is_still, NO_LABEL)
-        yield torch.cat([x0[:clips], heaps]), mixed_cond
+        of_clips = {name: dropped(rows, is_still) for name, rows in (cond or {}).items()}
+        yield torch.cat([x0[:clips], heaps]), {**of_clips, "stills": is_still}
 
 
 def shuffled(x0: Tensor, rows: int, generator: torch.Generator) -> Tensor:

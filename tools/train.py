@@ -17,11 +17,13 @@ if __name__ == "__main__" and not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # run as a script: the parts lie beside this folder
 
 from core.training.distributed import World, processes
+from modalities.conditions.paired import Paired
 from modalities.data.example import Source
 from tools import build, messages, run_folder, stage
 from tools import recipe as recipes
 from tools.feed import feed
 from tools.interrupt import Interrupt
+from tools.latents import space as latents
 from tools.measure import measured
 from tools.progress import Progress, clock
 from tools.schema import Recipe
@@ -56,13 +58,18 @@ def train(argv: list[str]) -> int:
 
 def prepared(recipe: Recipe, world: World) -> tuple[Recipe, Source, Path | None]:
     """The recipe with what it leaves open measured or taken from its run, its data, and where it continues from."""
+    recipe = latents.adopted(recipe)
     media = build.modality(recipe)
     source = media.source(Path(recipe.data.path) if recipe.data.path else None, recipe.data.split)
+    for kind in build.conditions(recipe, media).values():
+        if isinstance(kind, Paired):
+            source = kind.beside(source)
     stored, folder = run_folder.claim(recipe)
     recipe = run_folder.continued(recipe, stored) if stored else measured(recipe, source, world.device)
     world.barrier()  # the first process makes the folder only after all have looked whether it is there
     if world.first:
         run_folder.store(recipe, Path(recipe.run))
+        latents.keep(recipe)
     world.barrier()
     return recipe, source, folder
 
@@ -70,7 +77,8 @@ def prepared(recipe: Recipe, world: World) -> tuple[Recipe, Source, Path | None]
 def introduction(training: Stage, source: Source, folder: Path | None) -> str:
     recipe = training.recipe
     classes = f", {len(recipe.data.classes)} classes" if recipe.data.class_conditional else ""
-    what = f"{recipe.data.path or 'embedded generator'}: {len(source)} examples{classes}"
+    asked = f", asked for by {', '.join(recipe.conditions)}" if recipe.conditions else ""
+    what = f"{recipe.data.path or 'embedded generator'}: {len(source)} examples{classes}{asked}"
     how = f"{training.parameters:,} parameters on {training.world.device} in {recipe.precision}"
     whence = f"continuing from {folder.name}" if folder else "from scratch"
     return f"{recipe.modality} · {what} · {how} · {whence} · {recipe.run}"

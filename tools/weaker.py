@@ -15,7 +15,7 @@ from tools.training import load_weights
 def weaker(recipe: Recipe, media: Modality, device: torch.device) -> Denoiser | None:
     """The denoiser of `guidance.weaker`, ready to sample; None where the recipe names none.
 
-    Raises ValueError where there is no checkpoint, or one of other media or classes.
+    Raises ValueError where there is no checkpoint, or one of other media, classes or conditions.
     """
     if recipe.guidance.weaker is None:
         return None
@@ -28,6 +28,7 @@ def weaker(recipe: Recipe, media: Modality, device: torch.device) -> Denoiser | 
         ("modality", recipe.modality, other.modality),
         ("media", recipe.media, other.media),
         ("data.classes", recipe.data.classes, other.data.classes),
+        ("conditions", recipe.conditions, other.conditions),
         ("data.class_conditional", recipe.data.class_conditional, other.data.class_conditional),
     ):
         if ours != theirs:

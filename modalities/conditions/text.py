@@ -59,7 +59,9 @@ class Text:
         return rows.to(x0.device, non_blocking=True)
 
     def said(self, batch: Batch) -> list[str | None]:
-        return [caption or None for caption in batch.captions]
+        """The captions; of longer ones the pieces that are read."""
+        cut = [pieces(caption)[: self.length] for caption in batch.captions]
+        return [b" ".join(found).decode("utf-8", "ignore") or None for found in cut]
 
     def given(self, value: Any) -> Tensor:
         found = pieces(str(value))

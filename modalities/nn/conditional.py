@@ -48,7 +48,7 @@ class ConditionalUNet(nn.Module):
         return self.unet(x, condition, None, entering.tokens, signals)
 
 
-def entrances(conditions: Conditions | None, width: int) -> dict[str, int]:
+def entrances(conditions: Conditions | None, width: int) -> dict[str, Any]:
     """What a U-Net has to know of its conditions: channels of tokens and of signals."""
     if conditions is None:
         return {}

@@ -9,7 +9,7 @@ al. 2022, sec. 2.3) tells small networks, which have attention at few levels, wh
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -53,8 +53,8 @@ class Conditions(nn.Module):
         return self._channels(False)
 
     def _channels(self, folded: bool) -> int:
-        signals = [self.parts[name] for name, way in self.ways.items() if way == "concat"]
-        return sum(int(s.channels) for s in signals if s.folded is folded)  # type: ignore[arg-type]
+        signals: list[Any] = [self.parts[name] for name, way in self.ways.items() if way == "concat"]
+        return sum(s.channels for s in signals if s.folded == folded)
 
     def forward(self, cond: Condition, rows: int) -> Entering:
         embeddings, tokens, masks, signals = [], [], [], []

@@ -141,7 +141,7 @@ def test_a_recipe_of_the_users_own(tmp_path: Path) -> None:
         (["train.minutes=0"], "train.minutes must be above 0, got 0.0"),
         (["train.minutes=.inf"], "train.minutes must be finite, got inf"),
         (["guidance.scale=-1"], "guidance.scale must be at least 0, got -1.0"),
-        (["loss.label_dropout=1.5"], "loss.label_dropout must be at most 1, got 1.5"),
+        (["loss.condition_dropout=1.5"], "loss.condition_dropout must be at most 1, got 1.5"),
         (["network.width=0"], "network.width must be at least 1, got 0"),
         (["network.dropout=2"], "network.dropout must be at most 1, got 2.0"),
         (["media.size=0"], "media: size=0 must be at least 1 pixel"),
@@ -185,7 +185,7 @@ def test_a_misspelt_recipe_gets_the_nearest_and_all() -> None:
 
 
 def test_nothing_to_train() -> None:
-    assert mistake([]).startswith("say what to train: modality=audio|image|video, or recipe=NAME (cifar10, ")
+    assert mistake([]).startswith("say what to train: modality=audio|image|video, or recipe=NAME (")
 
 
 def test_one_value_serves_every_level() -> None:
@@ -262,7 +262,7 @@ def test_sampling_takes_short_keys_and_its_own_seed() -> None:
     [
         (
             "train.batch=3",
-            "train.batch is fixed by training; sampling takes n, label, batch, out, weights, run, seed, ",
+            "train.batch is fixed by training; sampling takes n, label, batch, out, weights, prompt, ",
         ),
         ("network.width=3", "network.width is fixed by training; sampling takes n, "),
         ("optimizer.lr=3", "optimizer.lr is fixed by training; "),

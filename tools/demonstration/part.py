@@ -101,7 +101,7 @@ def processes(recipe: Recipe, media: Modality, newest: Path, folder: Path) -> No
     example = media.source(None, recipe.data.split).read(EXAMPLE[media.name], torch.Generator())
     x0 = media.encode(media.prepare(Batch.of([example]), None))[0]
     strips.forward(media, denoiser.schedule, sigma_data, x0, recipe.seed, folder / "forward.png")
-    way = list(states(recipe, denoiser, media.event_shape, plan(recipe)[:1]))
+    way = list(states(recipe, denoiser, media, plan(recipe, media)[:1]))
     strips.reverse(media, denoiser.schedule, sigma_data, way, folder / "reverse.png")
 
 

@@ -24,6 +24,7 @@ from core.training.seeds import generator_of
 from core.windows import windows
 from modalities.modality import Modality
 from tools import build, sampling
+from tools.editing import defaults
 from tools.editing.reading import Input
 from tools.editing.space import Space
 from tools.sampling import Sample
@@ -76,13 +77,15 @@ class Edited:
 class Bench:
     """One edit: the model, the file, and what the command line says about both.
 
-    solver: None where the task chooses; noise: of the measurement as a share of full scale, None where the task
+    media: what the file is; model: what the model makes of it, another one only where that is latents.
+    solver: None where the media choose; noise: of the measurement as a share of full scale, None where the task
     chooses; degrade: the file is an original, to be degraded first; gain: loudness of the model over that of the file.
     """
 
     recipe: Recipe
     denoiser: Denoiser
     media: Modality
+    model: Modality
     space: Space
     file: Input
     samples: Sequence[Sample]
@@ -115,7 +118,8 @@ class Bench:
 
     def denoise(self, samples: Sequence[Sample], times: Tensor) -> Denoise:
         """x, t -> x0_hat under the conditions of these samples, guided as the recipe says, at its temperature."""
-        guided = sampling.guided(self.recipe, self.denoiser, [s.label for s in samples], times, self.weaker)
+        asked = sampling.conditions(self.recipe, self.model, samples, self.device)
+        guided = sampling.guided(self.recipe, self.denoiser, asked, times, self.weaker)
         scale, spread = self.recipe.sampler.score_scale, self.denoiser.sigma_data
         return scaled_score(guided, self.denoiser.schedule, score_scale=scale, sigma_data=spread)
 
@@ -124,9 +128,10 @@ class Bench:
         return [self.samples[i : i + size] for i in range(0, len(self.samples), size)]
 
 
-def solver_of(bench: Bench, default: Options) -> Options:
-    """The solver's name and options: the command line's, else the task's; with the model's `sigma_data` where it takes
-    one. Raises ValueError for a solver or an option that does not exist."""
+def solver_of(bench: Bench) -> Options:
+    """The solver's name and options: the command line's, else that of the media; with the model's `sigma_data` where it
+    takes one. Raises ValueError for a solver or an option that does not exist."""
+    default = defaults.solver(bench.media.name, bench.space)
     chosen = dict(bench.solver or default)
     if chosen.get("name") in (None, default["name"]):
         chosen = default | chosen
@@ -148,7 +153,7 @@ def drawn(
 
     A larger one is seen by the denoiser through overlapping windows.
     """
-    event, times = tuple(bench.media.event_shape), bench.times()
+    event, times = tuple(bench.model.event_shape), bench.times()
     sampler = build.component("core.posterior", solver)(bench.sampler(), measurement)
     denoise = bench.denoise(some, times)
     if shape is not None and tuple(shape) != event:
@@ -165,24 +170,27 @@ def solved(bench: Bench, measurement: Measurement, solver: Options, shape: Seque
 
 
 def measured(bench: Bench, operator: Operator, y: Tensor, noise_std: float = 0.0) -> Measurement:
-    """The measurement y of a signal as one of x0.
+    """The measurement y of a signal as one of x0."""
+    return Measurement(bench.space.operator(operator), y, noise_in_x0(bench, y, noise_std))
 
-    A model of spectrograms has noise in units of its own, in which it is not white: what encoding makes of it, as its
-    root mean square over the spectrogram, stands for it.
+
+def noise_in_x0(bench: Bench, y: Tensor, noise_std: float) -> float:
+    """The noise of a signal in units of x0.
+
+    A model of spectrograms has its own, in which the noise is not white: what encoding makes of it, as its root mean
+    square over the spectrogram, stands for it.
     """
     space = bench.space
-    if space.signal is None:
-        return Measurement(operator, y, noise_std)
-    if noise_std:
-        n = noise_std * torch.randn(y.shape, generator=generator_of(bench.recipe.seed, NOISE, 1)).to(y)
-        noise_std = float((space.to_x0(y + n) - space.to_x0(y)).square().mean().sqrt())
-    return Measurement(space.operator(operator), y, noise_std)
+    if space.x0 is None or not noise_std:
+        return noise_std
+    n = noise_std * torch.randn(y.shape, generator=generator_of(bench.recipe.seed, NOISE, 1)).to(y)
+    return float((space.to_x0(y + n) - space.to_x0(y)).square().mean().sqrt())
 
 
-def restored(bench: Bench, problem: Problem, default: Options, noise: float = 0.0) -> Edited:
+def restored(bench: Bench, problem: Problem, noise: float = 0.0) -> Edited:
     """Measure the file (`degrade`) or take it as the measurement, and draw signals that fit it.
 
-    `default` is the task's solver; `noise` its noise level, a share of full scale, where the command line says none.
+    `noise` is the task's own level, a share of full scale, where the command line says none.
     """
     level = noise if bench.noise is None else bench.noise
     noise_std = level * bench.space.unit * bench.gain
@@ -191,7 +199,7 @@ def restored(bench: Bench, problem: Problem, default: Options, noise: float = 0.
         y = problem.place(bench.signal(problem.degraded))
     else:
         y = added(bench, problem.operator(original), noise_std)
-    solver = solver_of(bench, default)
+    solver = solver_of(bench)
     results = solved(bench, measured(bench, problem.operator, y, noise_std), solver)
     if problem.known is not None:
         results = torch.where(problem.known, y, results)

@@ -143,7 +143,7 @@ class Diffusion:
 def drawn(recipe: Recipe, denoiser: Denoiser, media: Modality) -> Draw:
     """Samples as the recipe's sampler and guidance make them; see `tools.sampling.draw`."""
     worse = weaker(recipe, media, next(denoiser.parameters()).device)
-    return partial(sampling.draw, recipe, denoiser, media.event_shape, weaker=worse)
+    return partial(sampling.draw, recipe, denoiser, media, weaker=worse)
 
 
 diffusion = Diffusion
