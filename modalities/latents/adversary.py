@@ -49,12 +49,15 @@ class Adversary:
     start: float = 0.5
 
     def judge(self, x_hat: Tensor, x0: Tensor, label: Tensor | None) -> Verdict:
-        """How real x_hat (B, C, *size) looks, differentiable with respect to x_hat alone."""
-        self.panel.requires_grad_(False)
+        """How real x_hat (B, C, *size) looks, differentiable with respect to x_hat alone.
+
+        In evaluation mode, so that the spectral norms are those of one moment for both.
+        """
+        self.panel.eval().requires_grad_(False)
         made = self.panel.verdict(x_hat, label)  # type: ignore[operator]
         with torch.no_grad():
             real = self.panel.verdict(x0, label)  # type: ignore[operator]
-        self.panel.requires_grad_(True)
+        self.panel.train().requires_grad_(True)
         return Verdict(self.loss.generator(made.logits, real.logits), matching(made.features, real.features, len(x0)))
 
     def learn(self, x_hat: Tensor, x0: Tensor, label: Tensor | None) -> Tensor:

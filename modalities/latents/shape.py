@@ -33,15 +33,15 @@ class AutoencoderShape:
     temporal_kernel: int = 3
 
     def __post_init__(self) -> None:
-        levels = at_least("the number of levels (autoencoder.multipliers)", len(self.multipliers), 1)
-        at_least("autoencoder.width", self.width, 1)
-        at_least("autoencoder.patch", self.patch, 1)
-        per_level("autoencoder.multipliers", self.multipliers, levels, 1)
-        per_level("autoencoder.blocks", self.blocks, levels, 1)
-        per_level("autoencoder.factors", self.factors, levels - 1, 1)
-        per_level("autoencoder.time_factors", self.time_factors, levels - 1, 1)
-        odd("autoencoder.kernel", self.kernel)
-        odd("autoencoder.temporal_kernel", self.temporal_kernel)
+        levels = at_least("the number of levels (autoencoder.network.multipliers)", len(self.multipliers), 1)
+        at_least("autoencoder.network.width", self.width, 1)
+        at_least("autoencoder.network.patch", self.patch, 1)
+        per_level("autoencoder.network.multipliers", self.multipliers, levels, 1)
+        per_level("autoencoder.network.blocks", self.blocks, levels)
+        per_level("autoencoder.network.factors", self.factors, levels - 1, 1)
+        per_level("autoencoder.network.time_factors", self.time_factors, levels - 1, 1)
+        odd("autoencoder.network.kernel", self.kernel)
+        odd("autoencoder.network.temporal_kernel", self.temporal_kernel)
 
     @property
     def channels(self) -> list[int]:
@@ -51,13 +51,15 @@ class AutoencoderShape:
     @property
     def depth(self) -> tuple[int, ...]:
         """Residual blocks of each level."""
-        return per_level("autoencoder.blocks", self.blocks, len(self.multipliers), 1)
+        return per_level("autoencoder.network.blocks", self.blocks, len(self.multipliers))
 
     def steps(self, rank: int) -> list[tuple[Size, int]]:
         """Between one level and the next: the shrinkage along (height, width) and along time."""
         changes = len(self.multipliers) - 1
-        space = per_level("autoencoder.factors", self.factors, changes, 1)
-        time = per_level("autoencoder.time_factors", self.time_factors, changes, 1) if rank == 3 else (1,) * changes
+        space = per_level("autoencoder.network.factors", self.factors, changes, 1)
+        time = (1,) * changes
+        if rank == 3:
+            time = per_level("autoencoder.network.time_factors", self.time_factors, changes, 1)
         return [(square(f, rank), t) for f, t in zip(space, time, strict=True)]
 
     def factor(self, rank: int) -> tuple[int, ...]:
@@ -77,7 +79,7 @@ class AutoencoderShape:
             near = tuple(max(f, round(n / f) * f) for n, f in zip(size, factor, strict=True))
             raise ValueError(
                 f"the autoencoder shrinks {_by(size)} by {_by(factor)}, which does not divide it: choose another media "
-                f"size ({_by(near)} is the nearest), autoencoder.patch, factors or time_factors"
+                f"size ({_by(near)} is the nearest), autoencoder.network.patch, factors or time_factors"
             )
         return tuple(n // f for n, f in zip(size, factor, strict=True))
 

@@ -1,8 +1,8 @@
 """Finite scalar quantisation (Mentzer et al. 2023, sec. 3.1): every number of z is rounded to a few levels.
 
-    y = h' tanh(h + shift) - offset,     z = round(y) / floor(L / 2),     h' = (L - 1) (1 + 1e-3) / 2
+    y = r tanh(h + shift) - offset,     z = round(y) / floor(L / 2),     r = (L - 1) (1 + 1e-3) / 2
 
-offset is 1/2 where L is even, and tanh(shift) h' = offset, so that h = 0 lies at 0. The gradient passes the rounding as
+offset is 1/2 where L is even, and r tanh(shift) = offset, so that h = 0 lies at 0. The gradient passes the rounding as
 if it were not there. The codes are a grid, prod L of them; nothing is learned, no code can die, and there is no loss.
 """
 
@@ -22,7 +22,7 @@ SLACK = 1e-3
 class Fsq(nn.Module):
     """levels: of each channel of z, each at least 2; (8, 5, 5, 5) are 1000 codes. ValueError where out of range."""
 
-    half: Tensor
+    reach: Tensor
     offset: Tensor
     shift: Tensor
     steps: Tensor
@@ -35,9 +35,9 @@ class Fsq(nn.Module):
         self.levels = tuple(levels)
         self.channels = self.in_channels = len(levels)
         counts = torch.tensor(levels, dtype=torch.float64)
-        half, offset = (counts - 1) * (1 + SLACK) / 2, (counts % 2 == 0) / 2
+        reach, offset = (counts - 1) * (1 + SLACK) / 2, (counts % 2 == 0) / 2
         place = [math.prod(levels[:i]) for i in range(len(levels))]
-        for name, value in (("half", half), ("offset", offset), ("shift", torch.atanh(offset / half))):
+        for name, value in (("reach", reach), ("offset", offset), ("shift", torch.atanh(offset / reach))):
             self.register_buffer(name, value.float(), persistent=False)
         self.register_buffer("steps", torch.tensor([n // 2 for n in levels]).float(), persistent=False)
         self.register_buffer("place", torch.tensor(place), persistent=False)
@@ -58,8 +58,8 @@ class Fsq(nn.Module):
 
     def encode(self, h: Tensor) -> Tensor:
         """The codes z (B, channels, *size) in [-1, 1], with the gradient of the values before rounding."""
-        half, offset, shift, steps = (along(v, h) for v in (self.half, self.offset, self.shift, self.steps))
-        y = half * torch.tanh(h.float() + shift) - offset
+        reach, offset, shift, steps = (along(v, h) for v in (self.reach, self.offset, self.shift, self.steps))
+        y = reach * torch.tanh(h.float() + shift) - offset
         return (y + (y.round() - y).detach()) / steps
 
     def indices(self, z: Tensor) -> Tensor:
