@@ -29,7 +29,7 @@ from tools import build, messages
 from tools import recipe as recipes
 from tools.editing.bench import Bench, Edited
 from tools.editing.command import settings
-from tools.editing.score import decibels
+from tools.editing.folder import measures_of
 from tools.editing.space import space_of
 from tools.restored import restored
 from tools.sample import newest
@@ -99,6 +99,7 @@ def bench_of(argv: list[str], stored: Tensor) -> Bench:
         recipe=dataclasses.replace(recipe, sample=dataclasses.replace(recipe.sample, batch=n)),
         denoiser=restored(recipe, media, checkpoint, build.device(recipe.device)),
         media=media,
+        model=media,
         space=space_of(media),
         file=Many(media, stored),  # type: ignore[arg-type]
         samples=[Sample(i, i, -1) for i in range(n)],
@@ -149,17 +150,17 @@ def row(bench: Bench, setting: Setting, solver: Options | None, title: str, netw
         return f"| {title} | {name} | – | – | – | – |"
     seconds = time.monotonic() - started
     assert result.original is not None
-    peak = None if bench.media.name == "audio" else bench.space.unit
-    near = torch.tensor(decibels(result.original, result.results, peak)).clamp(-99, 99).mean()
-    share = recognised(network, bench, result.results, labels)
-    before = ""
-    if solver is None and result.degraded is not None and result.degraded.shape == result.original.shape:
-        before = f" ({torch.tensor(decibels(result.original, result.degraded, peak)).mean():.1f} before)"
+    cells = []
+    for label, measure in measures_of(bench).items():
+        pairs = list(zip(result.original.split(1), result.results.split(1), strict=True))
+        cells.append(f"{label} {sum(measure(a, b)[0] for a, b in pairs) / len(pairs):.1f}")
+        if solver is None and result.degraded is not None and result.degraded.shape == result.original.shape:
+            before = list(zip(result.original.split(1), result.degraded.split(1), strict=True))
+            cells[-1] += f" (before {sum(measure(a, b)[0] for a, b in before) / len(before):.1f})"
+    share, fit = recognised(network, bench, result.results, labels), misfit(bench, result)
     chosen = result.facts.get("solver", result.facts.get("estimate", ""))
     name += f", {chosen}" if solver is None else ""
-    return (
-        f"| {title} | {name} | {near:.1f}{before} | {100 * share:.0f} % | {misfit(bench, result):.1f} | {seconds:.0f} |"
-    )
+    return f"| {title} | {name} | {', '.join(cells)} | {100 * share:.0f} % | {fit:.1f} | {seconds:.0f} |"
 
 
 def misfit(bench: Bench, result: Edited) -> float:

@@ -10,6 +10,7 @@ brought to the model's size, rate and length. Tasks and their options:
 
 """
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from typing import Any
 
 import torch
 
-from tools import build, guidance, messages, sampling
+from modalities.modality import Modality
+from tools import asked, build, guidance, messages, sampling
 from tools import recipe as recipes
 from tools.editing import folder as edit_folder
 from tools.editing.bench import Bench
@@ -44,6 +46,8 @@ def edit(argv: list[str]) -> int:
     checkpoint = newest(argv)
     defaults = ("sample.n=1", *settings(said.task))
     recipe = recipes.overlay(recipes.read(checkpoint / "recipe.yaml"), [*defaults, *said.words])
+    if recipe.stage != "diffusion":
+        raise ValueError(f"run={recipe.run} is of stage={recipe.stage}: editing needs a diffusion model")
     task = said.made()
     bench = made(recipe, said, checkpoint)
     if bench.media.name not in task.MEDIA:
@@ -54,10 +58,9 @@ def edit(argv: list[str]) -> int:
         edited = task(bench)
     out = Path(recipe.sample.out) if recipe.sample.out else Path(recipe.run) / "edits" / f"{said.task}-{stem(said)}"
     lines = edit_folder.write(bench, edited, out, facts(recipe, said, checkpoint))
-    for line in lines[:1]:
-        for name in ("psnr", "snr"):
-            if f"{name}_degraded" in line:
-                print(f"{name} {line[f'{name}_degraded']} dB degraded, {line[name]} dB restored")
+    for name in ("psnr", "snr", "lsd"):
+        if f"{name}_degraded" in lines[0]:
+            print(f"{name} {lines[0][f'{name}_degraded']} dB degraded, {lines[0][name]} dB restored")
     print(f"wrote {len(lines)} results and strip.png to {out}")
     return 0
 
@@ -65,28 +68,36 @@ def edit(argv: list[str]) -> int:
 def made(recipe: Recipe, said: Command, checkpoint: Path) -> Bench:
     """The bench of this command."""
     device = build.device(recipe.device)
-    media = build.modality(recipe)
-    model = restored(recipe, media, checkpoint, device)
+    model = build.modality(recipe)
+    media = getattr(model, "media", model)
     file = Input(said.input, media, start=said.start)
     return Bench(
         recipe=recipe,
-        denoiser=model,
+        denoiser=restored(recipe, model, checkpoint, device),
         media=media,
-        space=space_of(media),
+        model=model,
+        space=space_of(model),
         file=file,
-        samples=asked(recipe),
+        samples=asked_for(recipe, model),
         solver=said.solver,
         noise=said.noise,
         degrade=said.degrade,
         gain=gain_of(media, file.read(media)),
-        weaker=weaker(recipe, media, device),
+        weaker=weaker(recipe, model, device),
     )
 
 
-def asked(recipe: Recipe) -> list[Sample]:
-    """Result i is made from seed S + i. Without a label the model is asked for no class: the input says what it is."""
+def asked_for(recipe: Recipe, model: Modality) -> list[Sample]:
+    """Result i is made from seed S + i. Where no label and nothing else is said, the model is asked for nothing: the
+    input says what it is."""
+    kinds = build.conditions(recipe, model)
     number = sampling.label_number(recipe.sample.label, sampling.classes_of(recipe))
-    return [Sample(i, recipe.seed + i, number) for i in range(recipe.sample.n)]
+    sampling.negative_number(recipe)
+    asked.negative(recipe, kinds)
+    quiet = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, examples=[]))
+    turns = asked.turns(quiet, kinds) or [{}]
+    seeds = range(recipe.sample.n)
+    return [Sample(i, recipe.seed + i, number, dict(turns[i % len(turns)])) for i in seeds]
 
 
 def stem(said: Command) -> str:
@@ -101,6 +112,7 @@ def facts(recipe: Recipe, said: Command, checkpoint: Path) -> dict[str, Any]:
         "options": dict(said.options),
         "degrade": said.degrade,
         "label": recipe.sample.label,
+        "prompt": recipe.sample.prompt,
         "sampler": recipe.sampler.name,
         "steps": recipe.sampler.steps,
         "guidance": recipe.guidance.scale,

@@ -135,6 +135,5 @@ def described() -> str:
     for task in tasks():
         made = discover.resolve(TASKS, module(task))
         first = (inspect.getmodule(made).__doc__ or "").splitlines()[0]  # type: ignore[union-attr]
-        takes = " ".join(f"{n}=" for n in options_of(task))
-        lines.append(f"    {task:<17} {first}" + (f"  [{takes}]" if takes else ""))
+        lines += [f"    {task} " + " ".join(f"[{n}=]" for n in options_of(task)), f"        {first}"]
     return "\n".join(lines)

@@ -5,6 +5,8 @@ out/input.png  out/degraded.png  out/000000.png  …  out/strip.png  (out/sheet.
 
 import json
 import math
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,14 @@ from modalities.modality import Modality
 from modalities.writing import write_bytes
 from tools import sample_folder
 from tools.editing.bench import Bench, Edited
-from tools.editing.score import decibels
+from tools.editing.score import decibels, log_spectral_distance
 
 SHOWN = 8
 """A strip shows at most so many results."""
 FRAMES = 16
 """A strip of clips shows at most so many frames."""
+WINDOW = 0.032
+"""Seconds, about, of the windows in which spectra are compared."""
 
 
 def write(bench: Bench, edited: Edited, out: Path, facts: dict[str, Any]) -> list[dict[str, Any]]:
@@ -55,12 +59,20 @@ def compared(bench: Bench, edited: Edited) -> dict[str, list[float]]:
     """Decibels of the degraded input and of each result against the original, where there is one."""
     if edited.original is None:
         return {}
-    peak = None if bench.media.name == "audio" else bench.space.unit
-    name = "snr" if peak is None else "psnr"
-    found = {name: decibels(edited.original, edited.results, peak)}
+    measures = measures_of(bench)
+    found = {name: measure(edited.original, edited.results) for name, measure in measures.items()}
     if edited.degraded is not None and edited.degraded.shape == edited.original.shape:
-        found[f"{name}_degraded"] = decibels(edited.original, edited.degraded, peak)
+        for name, measure in measures.items():
+            found[f"{name}_degraded"] = measure(edited.original, edited.degraded)
     return {key: [round(v, 2) if math.isfinite(v) else 999.0 for v in values] for key, values in found.items()}
+
+
+def measures_of(bench: Bench) -> dict[str, Callable[[Tensor, Tensor], list[float]]]:
+    """Of pictures the peak signal-to-noise ratio; of sounds the ratio itself, and the distance of their spectra."""
+    if bench.media.name != "audio":
+        return {"psnr": partial(decibels, peak=bench.space.unit)}
+    window = 2 ** round(math.log2(bench.space.rate * WINDOW))
+    return {"snr": partial(decibels, peak=None), "lsd": partial(log_spectral_distance, window=window)}
 
 
 def caption_of(line: dict[str, Any], number: int) -> str:

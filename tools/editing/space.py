@@ -5,17 +5,19 @@ measured of the waveform is then measured through its view:
 
     y = A(decode(z)),     the z nearest z' that fits y  ~  encode(the w nearest decode(z') that fits y)
 
-The second is a signal that fits y exactly, since decode(encode(w)) = w; it is nearest in the waveform, not in z.
+The second is a signal that fits y exactly, since decode(encode(w)) = w; it is nearest in the waveform, not in z. A
+model of latents is one more such view, through its autoencoder, and the fit as near as that one reconstructs.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from core.measurement import Operator, project
 from modalities.audio.prepare import to_float, to_int16
 from modalities.audio.representation import Spectrogram
+from modalities.latents.media import LatentMedia
 from modalities.modality import Modality
 
 Change = Callable[[Tensor], Tensor]
@@ -65,7 +67,9 @@ class Through:
 
 
 def space_of(media: Modality) -> Space:
-    """The space of a modality. Raises ValueError where it has none, as a model of latents."""
+    """The space in which files of a modality are measured."""
+    if isinstance(media, LatentMedia):
+        return latent(media, space_of(media.media))
     view = getattr(media, "view", None)
     if view is not None:
         rate = float(media.sample_rate)  # type: ignore[attr-defined]
@@ -75,3 +79,15 @@ def space_of(media: Modality) -> Space:
     if media.name == "video":
         return Space(media.encode, media.decode, 2.0, time=-3, rate=media.fps)  # type: ignore[attr-defined]
     return Space(media.encode, media.decode, 2.0)
+
+
+def latent(media: LatentMedia, inner: Space) -> Space:
+    """The space of the media that an autoencoder sees."""
+
+    def x0(signal: Tensor) -> Tensor:
+        return media.encode(media.latents(inner.to_x0(signal)))
+
+    def signal(x0: Tensor) -> Tensor:
+        return inner.to_signal(media.decoded(x0))
+
+    return replace(inner, x0=x0, signal=signal)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from core.operators.band_limit import BandLimit
 from tools.editing.bench import Bench, Edited, Problem, restored
-from tools.editing.defaults import MASKED
+from tools.editing.defaults import SETTINGS
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class BandwidthExtend:
     """
 
     MEDIA: ClassVar = ("audio",)
+    SETTINGS: ClassVar = SETTINGS
     cutoff: float | None = None
 
     def __call__(self, bench: Bench) -> Edited:
@@ -27,7 +28,7 @@ class BandwidthExtend:
                 "say cutoff=HZ, the highest frequency of the input"
             )
         low = BandLimit(2 * cutoff / rate)
-        return restored(bench, Problem(operator=low, place=low), MASKED)
+        return restored(bench, Problem(operator=low, place=low))
 
 
 bandwidth_extend = BandwidthExtend

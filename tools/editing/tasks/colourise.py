@@ -7,7 +7,7 @@ from torch import Tensor
 
 from core.operators.grey import Grey
 from tools.editing.bench import Bench, Edited, Problem, replaced, restored
-from tools.editing.defaults import LINEAR
+from tools.editing.defaults import SETTINGS
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,7 @@ class Colourise:
     """It has no options: the weights are those of ITU-R BT.601, or 1/2 each for stereo."""
 
     MEDIA: ClassVar = ("image", "audio", "video")
+    SETTINGS: ClassVar = SETTINGS
 
     def __call__(self, bench: Bench) -> Edited:
         """Raises ValueError for a model of grey pictures or mono sound."""
@@ -28,7 +29,7 @@ class Colourise:
             return y.expand(-1, channels, *y.shape[2:])
 
         mono = replaced(bench.media, channels=1)
-        return restored(bench, Problem(operator=grey, degraded=mono, shown=shown), LINEAR)
+        return restored(bench, Problem(operator=grey, degraded=mono, shown=shown))
 
 
 colourise = Colourise

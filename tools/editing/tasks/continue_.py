@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from tools.editing.bench import Bench, Edited, replaced, said, solver_of
 from tools.editing.canvas import in_turns, pad_end
-from tools.editing.defaults import MASKED
+from tools.editing.defaults import SETTINGS
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Continue:
     """
 
     MEDIA: ClassVar = ("audio", "video")
+    SETTINGS: ClassVar = SETTINGS
     more: float | None = None
     context: float | None = None
 
@@ -35,7 +36,7 @@ class Continue:
             )
         length = int(bench.file.length)
         signal = whole(bench, length)
-        solver = solver_of(bench, MASKED)
+        solver = solver_of(bench)
         total = length + more
         results = in_turns(bench, signal, axis=axis, total=total, context=context, solver=solver)
         facts = {**said(solver), "continued_from": length / rate}

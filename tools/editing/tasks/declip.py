@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from core.operators.clip import Clip
 from tools.editing.bench import Bench, Edited, Problem, restored
-from tools.editing.defaults import FITTED
+from tools.editing.defaults import SETTINGS
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class Declip:
     a third of it."""
 
     MEDIA: ClassVar = ("audio",)
+    SETTINGS: ClassVar = SETTINGS
     limit: float | None = None
 
     def __call__(self, bench: Bench) -> Edited:
@@ -29,7 +30,7 @@ class Declip:
             share = peak / (bench.space.unit * bench.gain)
             raise ValueError(f"limit={self.limit:g}, but the input reaches {share:.3g}: it was not clipped there")
         clip = Clip(limit * (1 - 1e-4))  # a sample at the limit, and one rounded below it, count as clipped
-        edited = restored(bench, Problem(operator=clip, place=clip), FITTED)
+        edited = restored(bench, Problem(operator=clip, place=clip))
         edited.facts["limit"] = limit / (bench.space.unit * bench.gain)
         return edited
 

@@ -13,8 +13,8 @@ import torch
 from core.operators.identity import Identity
 from core.sampling import last
 from core.schedule import log_snr
-from tools.editing.bench import Bench, Edited, Problem, added, restored
-from tools.editing.defaults import NOISY
+from tools.editing.bench import Bench, Edited, Problem, added, noise_in_x0, restored
+from tools.editing.defaults import SETTINGS
 from tools.editing.noise import estimated_std
 
 ADDED = 0.1
@@ -29,7 +29,7 @@ class Denoise:
     """
 
     MEDIA: ClassVar = ("image", "audio", "video")
-    SETTINGS: ClassVar = ("sampler=ddpm", "sampler.steps=50")
+    SETTINGS: ClassVar = SETTINGS
     estimate: str = "draw"
 
     def __call__(self, bench: Bench) -> Edited:
@@ -46,8 +46,8 @@ class Denoise:
             level = estimated_std(signal, axes=axes) / (bench.space.unit * bench.gain)
         if not level > 0:
             raise ValueError(f"{bench.file.path} has no noise that can be seen: say noise=LEVEL, a share of full scale")
-        if bench.solver is not None or bench.space.signal is not None:
-            return restored(bench, Problem(operator=Identity()), NOISY, noise=level)
+        if bench.solver is not None:
+            return restored(bench, Problem(operator=Identity()), noise=level)
         return self._from_its_level(bench, level)
 
     def _from_its_level(self, bench: Bench, level: float) -> Edited:
@@ -55,19 +55,21 @@ class Denoise:
         noise_std = level * bench.space.unit * bench.gain
         y = bench.signal() if original is None else added(bench, original, noise_std)
         schedule, times = bench.denoiser.schedule, bench.times()
-        start = schedule.time(torch.tensor(1 / noise_std**2, dtype=torch.float64).log())
+        in_x0 = noise_in_x0(bench, y, noise_std)
+        start = schedule.time(torch.tensor(1 / in_x0**2, dtype=torch.float64).log())
         below = torch.cat([start[None].to(times), times[times < start]])
-        x, results = (schedule.alpha(start) * y).to(y.dtype), []
+        x, parts = (schedule.alpha(start) * bench.space.to_x0(y)).to(y.dtype), []
         for some in bench.batches():
             denoise, like = bench.denoise(some, below), x.expand(len(some), *x.shape[1:])
             if self.estimate == "mean":
-                results.append(denoise(like, start))
+                parts.append(denoise(like, start))
             else:
                 steps = bench.sampler()(denoise, schedule, like, below, randn_like=bench.noises(some))
-                results.append(last(steps))
+                parts.append(last(steps))
         before = [("input", y)] if original is None else [("input", original), ("degraded", y)]
         facts = {"noise": level, "estimate": self.estimate, "log_snr": float(log_snr(schedule, start))}
-        return Edited(before=before, results=torch.cat(results).float(), original=original, degraded=y, facts=facts)
+        results = bench.space.to_signal(torch.cat(parts).float())
+        return Edited(before=before, results=results, original=original, degraded=y, facts=facts)
 
 
 denoise = Denoise

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core.operators.mask import Keep
 from tools.editing.bench import Bench, Edited, Problem, replaced, restored
-from tools.editing.defaults import MASKED
+from tools.editing.defaults import SETTINGS
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Interpolate:
     as many frames as the model's. Raises ValueError for every < 2, or one that leaves a single frame."""
 
     MEDIA: ClassVar = ("video",)
+    SETTINGS: ClassVar = SETTINGS
     every: int = 2
 
     def __call__(self, bench: Bench) -> Edited:
@@ -34,7 +35,7 @@ class Interpolate:
             return clip
 
         few = replaced(bench.media, frames=len(range(0, T, self.every)))
-        return restored(bench, Problem(operator=keep, degraded=few, place=apart, known=known), MASKED)
+        return restored(bench, Problem(operator=keep, degraded=few, place=apart, known=known))
 
 
 interpolate = Interpolate

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from tools.editing.bench import Bench, Edited, said, solver_of
 from tools.editing.canvas import at_once, placed
-from tools.editing.defaults import MASKED
+from tools.editing.defaults import SETTINGS
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Outpaint:
     """
 
     MEDIA: ClassVar = ("image", "video")
+    SETTINGS: ClassVar = SETTINGS
     left: int = 0
     right: int = 0
     top: int = 0
@@ -28,7 +29,7 @@ class Outpaint:
         signal = bench.signal()
         other = (0,) * (signal.ndim - 4)  # a clip keeps its frames
         canvas, known = placed(signal, (*other, self.top, self.left), (*other, self.bottom, self.right))
-        solver = solver_of(bench, MASKED)
+        solver = solver_of(bench)
         results = at_once(bench, canvas, known, solver)
         return Edited(before=[("input", canvas)], results=results, facts=said(solver))
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from core.operators.downsample import Downsample
 from tools.editing.bench import Bench, Edited, Problem, replaced, restored
-from tools.editing.defaults import LINEAR
+from tools.editing.defaults import SETTINGS
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,7 @@ class SuperResolve:
     """factor: of height and width. Raises ValueError where it does not divide the model's size."""
 
     MEDIA: ClassVar = ("image", "video")
+    SETTINGS: ClassVar = SETTINGS
     factor: int = 2
 
     def __call__(self, bench: Bench) -> Edited:
@@ -22,7 +23,7 @@ class SuperResolve:
             raise ValueError(f"factor={self.factor} must divide the model's size {size}: {', '.join(fit)}")
         pool = Downsample(self.factor, (-2, -1))
         small = replaced(bench.media, size=size // self.factor)
-        return restored(bench, Problem(operator=pool, degraded=small, shown=pool.pinv), LINEAR)
+        return restored(bench, Problem(operator=pool, degraded=small, shown=pool.pinv))
 
 
 super_resolve = SuperResolve
