@@ -22,7 +22,7 @@ from tools.command_line import SHORT, arguments, first_line
 from tools.layers import Tree, checked, flat, keys, merged, written
 from tools.schema import Recipe
 
-SAMPLING = ("run", "seed", "device", "precision", "compile", "channels_last", "sampler", "guidance", "sample")
+SAMPLING = ("run", "seed", "device", "precision", "compile", "channels_last", "sampler", "guidance", "evaluate", "sample")
 """What the command line of sampling may say; the rest is a matter of training and fixed by the run."""
 
 DENOISERS = ("sampler", "guidance")
@@ -57,7 +57,7 @@ ADDED: Tree = {
 }
 """Keys that runs of an earlier time do not hold, with what those were trained with."""
 
-LATER = ("autoencoder", "gan")
+LATER = ("autoencoder", "gan", "evaluate")
 """Groups that belong to one stage of training: runs from before it was there take them as the defaults have them."""
 
 RENAMED = {"loss": {"label_dropout": "condition_dropout"}}
@@ -76,7 +76,7 @@ MAY_DIFFER = (
         "train.steps",
         "train.minutes",
     ),
-    *("checkpoint", "log", "sampler", "guidance", "sample", "data.examples"),
+    *("checkpoint", "log", "sampler", "guidance", "sample", "evaluate", "data.examples"),
 )
 """Keys and groups under which a run may be continued with other values: they do not change what is trained."""
 

@@ -186,6 +186,20 @@ class Sample:
 
 
 @dataclass(kw_only=True)
+class Evaluate:
+    every: int | None = key(at_least=1)
+    n: int = key(at_least=2)
+    real: int = key(at_least=2)
+    split: str = key(one_of="train val test")
+    metrics: list[str] | None
+    features: str
+    weights: str | None
+    call: Options
+    floor: bool
+    held_out: int = key(at_least=1)
+
+
+@dataclass(kw_only=True)
 class LatentSpace:
     """Measured where `latents` names an autoencoder."""
 
@@ -225,3 +239,4 @@ class Recipe:
     sampler: Sampler
     guidance: Guidance
     sample: Sample
+    evaluate: Evaluate
