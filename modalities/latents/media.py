@@ -69,7 +69,7 @@ class LatentMedia:
             )
         for name, value in (("shift", self.shift), ("scale", self.scale)):
             if value.shape != shape[:1]:
-                raise ValueError(f"{name} has {tuple(value.shape)} values for latents of {shape[0]} channels")
+                raise ValueError(f"{name} has {len(value)} values for latents of {shape[0]} channels")
         self.autoencoder.eval().requires_grad_(False)
 
     @property
