@@ -22,7 +22,10 @@ from tools.command_line import SHORT, arguments, first_line
 from tools.layers import Tree, checked, flat, keys, merged, written
 from tools.schema import Recipe
 
-SAMPLING = ("run", "seed", "device", "precision", "compile", "channels_last", "sampler", "guidance", "evaluate", "sample")
+SAMPLING = (
+    *("run", "seed", "device", "precision", "compile", "channels_last"),
+    *("sampler", "guidance", "evaluate", "sample"),
+)
 """What the command line of sampling may say; the rest is a matter of training and fixed by the run."""
 
 DENOISERS = ("sampler", "guidance")
