@@ -68,6 +68,8 @@ class Frames:
         return [None] * len(batch)
 
     def given(self, value: Any) -> Tensor:
+        if isinstance(value, Tensor):
+            return value
         asked = parse(str(value))
         if asked.hidden is not None:
             raise ValueError(f"known frames are {choose.FRAMES}; @! is for the kind masked")

@@ -57,6 +57,8 @@ class Masked:
         return [None] * len(batch)
 
     def given(self, value: Any) -> Tensor:
+        if isinstance(value, Tensor):
+            return value
         asked = parse(str(value))
         reference = read(asked, self.media)
         mask = self.region(reference, asked.known, asked.hidden).expand(1, 1, *reference.x0.shape[1:])
@@ -65,7 +67,8 @@ class Masked:
         return known(reference.x0[None], mask)
 
     def region(self, reference: Reference, spec: Any, hidden: Any) -> Tensor:
-        """bool (*size): what is known of a file. A sound without a word is known for as long as its file is."""
+        """bool (*size): what is known of a file. Where nothing is said, a sound is known for as long as
+        its file is (the first half of a long one), and of a picture or clip all but the centre."""
         size, own, per_second = self.media.event_shape[1:], behind(self.media), 0.0
         if own.name == "audio":
             per_second = size[-1] * own.sample_rate / own.samples  # type: ignore[attr-defined]
@@ -76,10 +79,7 @@ class Masked:
             whole = reference.length >= own.samples  # type: ignore[attr-defined]
             spec = "first" if whole else [0, reference.length / rate]
         if spec is None:
-            raise ValueError(
-                "say what is known of it, FILE@left, @top, @centre, …, @[left,top,right,bottom] or @mask.png; "
-                "@! in place of @ says what is hidden"
-            )
+            return ~choose.region("centre", size)
         return choose.region(spec, size, per_second=per_second)
 
     def empty(self) -> Tensor:
