@@ -35,7 +35,8 @@ def test_the_header_gives_the_command_and_the_hardware(name: str) -> None:
     assert lines[0].endswith(".")  # what `trifuse recipes` shows
     assert any(line.startswith(f"#   python tools/train.py recipe={name}") for line in lines)
     assert any(line.startswith("# Hardware: ") for line in lines)
-    assert ("data.path=" in header[0]) == (not name.startswith("demo_"))
+    embedded = name.startswith("demo_") or loaded(name).media["embedded"] == "composed"
+    assert ("data.path=" in header[0]) == (not embedded)
     assert loaded(name).data.path is None  # where the data are is the user's to say
 
 
