@@ -1,0 +1,117 @@
+"""The command line of `tools/evaluate.py`: what is evaluated, against what, and where the report goes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import guidance, nearest
+from tools import recipe as recipes
+from tools.evaluation import measures, probe, table
+from tools.sample import newest
+from tools.schema import Recipe
+
+OWN = ("samples", "data", "out", "against")
+"""Keys of the command line that are no keys of a recipe."""
+
+SHORT = ("n", "real", "split", "metrics", "features", "weights", "floor", "held_out")
+"""Keys of `evaluate.` that are also taken without the prefix; `call.` too."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a command line asks for. Either `checkpoint` or `samples` is given."""
+
+    recipe: Recipe
+    data: Path | None
+    """None is the embedded generator."""
+    out: Path
+    checkpoint: Path | None = None
+    samples: Path | None = None
+    n: int | None = None
+    """At most so many of the files of `samples`; None: all."""
+    against: Path | None = None
+    note: str = ""
+
+    def wants(self, name: str) -> bool:
+        """Whether one of the metrics that take longer is asked for."""
+        wanted = self.recipe.evaluate.metrics or []
+        return name in wanted or "all" in wanted
+
+    @property
+    def metrics(self) -> list[str] | None:
+        """The metrics over two sets that are asked for; None: all that fit."""
+        wanted = self.recipe.evaluate.metrics
+        return None if wanted is None or "all" in wanted else wanted
+
+
+def task(argv: list[str]) -> Task:
+    """Raises ValueError, in one line, for a command line that cannot be followed."""
+    own, words = divided(argv)
+    run, folder = recipes.argument(argv, "run"), own.get("samples")
+    if bool(run) == bool(folder):
+        raise ValueError("say what to evaluate: run=runs/NAME or samples=FOLDER, one of the two")
+    against = _path(own["against"]) if "against" in own else None
+    if run:
+        checkpoint = newest(argv)
+        recipe = recipes.overlay(recipes.read(checkpoint / "recipe.yaml"), words)
+        check_metrics(recipe.evaluate.metrics)
+        out = _path(own["out"]) if "out" in own else default_out(recipe, checkpoint)
+        return Task(recipe, place(own.get("data", recipe.data.path)), out, checkpoint=checkpoint, against=against)
+    samples = _path(str(folder))
+    if not samples.is_dir():
+        raise ValueError(f"samples={folder}: there is no such folder")
+    if "data" not in own:
+        raise ValueError("say what to compare with: data=PATH, or data=embedded for the generators")
+    recipe, note = recipe_of(samples, words)
+    check_metrics(recipe.evaluate.metrics)
+    n = recipe.evaluate.n if recipes.argument(argv, "n") else None
+    out = _path(own["out"]) if "out" in own else samples.with_name(f"{samples.name}-evaluation")
+    return Task(recipe, place(own["data"]), out, samples=samples, n=n, against=against, note=note)
+
+
+def divided(argv: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Our own keys, and the words of a recipe by their full names."""
+    own, words = dict[str, str](), list[str]()
+    for word in argv:
+        key, equals, value = word.partition("=")
+        if equals and key in OWN:
+            own[key] = value
+        elif equals and (key in SHORT or key.startswith("call.")):
+            several = key == "metrics" and not value.startswith("[") and value != "null"
+            words.append(f"evaluate.{key}={f'[{value}]' if several else value}")
+        else:
+            words.append(word)
+    return own, words
+
+
+def place(data: str | None) -> Path | None:
+    """Where the real examples are; `embedded`, and no path, are the generators."""
+    return None if data in (None, "", "embedded") else _path(str(data))
+
+
+def check_metrics(wanted: list[str] | None) -> None:
+    """Raises ValueError for a name that is no metric."""
+    known = [*measures.names(), *table.OTHERS, "all"]
+    for name in wanted or []:
+        if name not in known:
+            raise nearest.unknown("metric", name, known)
+
+
+def recipe_of(samples: Path, words: list[str]) -> tuple[Recipe, str]:
+    """A recipe with the media options of the sample files but for what the words say, and a note on odd files."""
+    kind = probe.kind_of(samples)
+    options, note = probe.media_options(samples, kind)
+    found = [f"media.{name}={value}" for name, value in options.items()]
+    scale = ["media.scale=1"] if kind == "audio" else []
+    return recipes.load([f"modality={kind}", *found, *scale, *words, "run=none"]), note
+
+
+def default_out(recipe: Recipe, checkpoint: Path) -> Path:
+    """A folder of the run that says what was evaluated."""
+    words = [checkpoint.name]
+    if recipe.stage == "diffusion":
+        words += [recipe.sampler.name, str(recipe.sampler.steps), guidance.word(recipe.guidance)]
+    return Path(recipe.run) / "evaluations" / "-".join([*words, f"n{recipe.evaluate.n}", f"seed{recipe.seed}"])
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()

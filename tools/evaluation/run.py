@@ -1,0 +1,182 @@
+"""An evaluation from its task to its files: `evaluation.json`, `features.png`, and sheets of what was compared."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.training.distributed import World
+from modalities.data.example import Source
+from modalities.modality import Modality
+from tools import build, sampling, stage
+from tools.evaluation import figure, held_out, memory, score, stream, table
+from tools.evaluation.command import Task
+from tools.evaluation.measures import Value
+from tools.evaluation.score import Result
+from tools.evaluation.stream import Part
+from tools.restored import restored
+from tools.sample_folder import SHEET, sheet_name
+from tools.schema import Recipe
+from tools.training import autocast
+
+Say = Callable[[str], None]
+
+
+def evaluate(task: Task, world: World, say: Say) -> dict[str, Any] | None:
+    """All that the task asks for; the report, on the first process. `say` is told what takes long."""
+    started, options = time.monotonic(), task.recipe.evaluate
+    media = build.modality(dataclasses.replace(task.recipe, latents=None))
+    source = media.source(task.data, options.split)
+    files = None if task.samples is None else stream.Files(task.samples, media, source.classes)
+    count = options.n if files is None else min(len(files), task.n or len(files))
+    if not count:
+        raise ValueError(f"samples={task.samples} holds no {media.name} samples")
+    goal = score.target(
+        media,
+        source,
+        samples=count,
+        real=options.real,
+        name=task.data.name if task.data else f"embedded {media.name}",
+        features=options.features,
+        weights=options.weights,
+        options=options.call,
+        floor=options.floor,
+        world=world,
+        say=say,
+    )
+    seen = Seen()
+    parts = drawn(task, count, world) if files is None else files.parts(world, count)
+    result = score.scored(goal, parts, metrics=task.metrics, world=world, watch=seen)
+    others = Others(task, media, world, say)
+    others.take(seen)
+    if result is None:
+        return None
+    if seen.media and files is None:
+        media.sheet(seen.joined()[:SHEET], task.out / f"samples{Path(sheet_name(media)).suffix}")
+    return written(task, media, result, others.values, time.monotonic() - started, say)
+
+
+class Seen:
+    """The first samples as they stream by, for sheets and for the search of copies."""
+
+    def __init__(self) -> None:
+        self.media: list[Tensor] = []
+        self.count = 0
+
+    def __call__(self, part: Part) -> None:
+        if self.count < memory.QUERIES:
+            self.media.append(part.media.cpu())
+            self.count += len(part.media)
+
+    def joined(self) -> Tensor:
+        return torch.cat(self.media)
+
+
+def drawn(task: Task, count: int, world: World) -> Iterator[Part]:
+    """This process's share of `count` samples of a run."""
+    assert task.checkpoint is not None
+    recipe = dataclasses.replace(task.recipe, sample=dataclasses.replace(task.recipe.sample, n=count))
+    media = build.modality(recipe)
+    draw = stage.of(recipe).restored(recipe, media, task.checkpoint, world.device)
+    yield from parts_of(recipe, draw, media, world)
+
+
+def parts_of(recipe: Recipe, draw: stage.Draw, media: Modality, world: World) -> Iterator[Part]:
+    """This process's share of the samples that a recipe asks for, decoded."""
+    mine = sampling.plan(recipe, media)[world.rank :: world.size]
+    with autocast(recipe, world.device)():
+        for some, x0 in draw(mine):
+            numbers, labels = (torch.tensor([getattr(s, name) for s in some]) for name in ("number", "label"))
+            yield Part(numbers, media.decode(x0.float()).cpu(), labels)
+
+
+class Others:
+    """The metrics that need more than two sets of features; `values` by name, pictures into the folder of the task."""
+
+    def __init__(self, task: Task, media: Modality, world: World, say: Say) -> None:
+        self.task, self.media, self.world, self.say = task, media, world, say
+        self.values: dict[str, Value] = {}
+
+    def take(self, seen: Seen) -> None:
+        """Those that are asked for. With `metrics=all` what cannot be taken is named and left out."""
+        for name in table.OTHERS:
+            if self.task.wants(name):
+                try:
+                    getattr(self, name)(seen)
+                except ValueError as error:
+                    if "all" not in (self.task.recipe.evaluate.metrics or []):
+                        raise
+                    self.say(f"no {name}: {error}")
+
+    def likelihood(self, seen: Seen) -> None:
+        recipe, media = self.task.recipe, build.modality(self.task.recipe)
+        denoiser = self._denoiser("likelihood", media)
+        self._keep("likelihood", held_out.likelihood(recipe, denoiser, media, self._held_out(), self.world))
+
+    def reconstruction(self, seen: Seen) -> None:
+        recipe, media = self.task.recipe, build.modality(self.task.recipe)
+        denoiser = self._denoiser("reconstruction", media)
+        value, shown = held_out.reconstruction(recipe, denoiser, media, self._held_out(), self.world)
+        self._keep("reconstruction", value)
+        if self.world.first and len(shown):
+            words = ["held out", "from its noise"] * (len(shown) // 2)
+            self.media.sheet(shown, self.task.out / f"reconstruction{Path(sheet_name(self.media)).suffix}", words)
+
+    def memorisation(self, seen: Seen) -> None:
+        if not self.world.first or not seen.media:
+            return
+        train = self.media.source(self.task.data, "train")
+        found = memory.memory(self.media, seen.joined(), train, self._held_out())
+        self._keep("memorisation", found.ratio)
+        words = [word for d in found.distances for word in (f"sample, {d:.2g} from", "training data")]
+        self.media.sheet(found.pairs, self.task.out / f"neighbours{Path(sheet_name(self.media)).suffix}", words)
+
+    def _held_out(self) -> Source:
+        return self.media.source(self.task.data, "test")
+
+    def _denoiser(self, name: str, media: Modality) -> Any:
+        if self.task.checkpoint is None or self.task.recipe.stage != "diffusion":
+            raise ValueError(f"{name} is a matter of a diffusion model: give run=runs/NAME of one")
+        return restored(self.task.recipe, media, self.task.checkpoint, self.world.device)
+
+    def _keep(self, name: str, value: Value | None) -> None:
+        if value is not None:
+            self.values[name] = value
+
+
+def written(
+    task: Task, media: Modality, result: Result, others: dict[str, Value], seconds: float, say: Say
+) -> dict[str, Any]:
+    """The report, in its files."""
+    network = result.network
+    notes = [*([task.note] if task.note else []), *result.notes]
+    report = table.report(
+        dataclasses.replace(result, notes=notes),
+        others,
+        frames=media.event_shape[1] if media.name == "video" else None,
+        about={
+            "modality": media.name,
+            "media": {k: v for k, v in task.recipe.media.items() if v is not None},
+            "evaluated": str(task.samples or task.checkpoint),
+            "data": str(task.data or "embedded"),
+            "split": task.recipe.evaluate.split,
+            "seed": task.recipe.seed,
+            "seconds": round(seconds, 1),
+        },
+    )
+    against = table.read(task.against) if task.against else None
+    if against:
+        table.comparable(report, against, f"against={task.against}")
+    table.save(report, task.out / "evaluation.json")
+    figure.figure(result, task.out / "features.png")
+    against_what = f"{result.real.count} real examples of {report['data']}, {report['split']}"
+    say(f"{result.samples.count} samples against {against_what}")
+    say(f"features: {network.name} {network.identity}, {network.width} wide")
+    for line in (*table.lines(report, against), *(f"note: {note}" for note in notes)):
+        say(line)
+    say(f"wrote {task.out} in {seconds:.0f} s")
+    return report
