@@ -9,8 +9,9 @@ none, with half of the noise drawn anew in each step.
 from tools.editing.space import Space
 from tools.schema import Options
 
-SETTINGS = ("sampler=ddpm", "sampler.steps=50")
-"""What a task that solves sets of the sampler: steps that draw noise forget what an earlier one got wrong."""
+SETTINGS = ("sampler=sa_solver", "sampler.steps=50")
+"""What a task that solves sets of the sampler. Draws have to spread as the posterior does: on Gaussian data 50 steps of
+`sa_solver` have 98 to 102 % of its variance, those of `ddpm` 68 to 81 % (tests/tools/test_edit_tasks.py)."""
 
 
 def solver(media: str, space: Space) -> Options:

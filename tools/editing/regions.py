@@ -51,11 +51,9 @@ def in_box(media: Modality, shape: tuple[int, ...], region: str) -> Tensor:
 
 def span(region: str, name: str, part: str, rate: float, size: int) -> tuple[int, int]:
     """First and one past the last element of `from:to`."""
-    ends = part.split(":")
+    ends, all_of_it = part.split(":"), (0.0, size / rate)
     try:
-        low, high = (
-            float(end) if end.strip() else default for end, default in zip(ends, (0, size / rate), strict=True)
-        )
+        low, high = (float(e) if e.strip() else d for e, d in zip(ends, all_of_it, strict=True))
     except ValueError:
         raise ValueError(f"region={region}: {name} must be from:to, got {part!r}") from None
     if rate == 1 and not (low.is_integer() and high.is_integer()):
