@@ -58,8 +58,9 @@ def network_of(recipe: Recipe) -> torch.nn.Module:
     media = build.modality(dataclasses.replace(recipe, latents=None))  # the autoencoder is trained elsewhere
     if recipe.stage == "autoencoder":
         return build.autoencoder(recipe, media)
-    with torch.device("meta"):
-        return media.network(classes=10, in_channels=None if recipe.latents is None else 8, **recipe.network)
+    channels, kinds = None if recipe.latents is None else 8, build.conditions(recipe, media)
+    with torch.device("meta" if set(recipe.conditions) <= {"caption"} else "cpu"):  # others look at what they compute
+        return media.network(classes=10, conditions=kinds, in_channels=channels, **recipe.network)
 
 
 def test_the_full_scale_recipes_are_what_their_names_say() -> None:
