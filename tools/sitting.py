@@ -10,6 +10,7 @@ import torch
 from core.training.distributed import World
 from core.training.fit import Conditioned, Metrics, check_finite
 from tools import run_folder
+from tools.evaluation.during import Quality
 from tools.interrupt import Interrupt
 from tools.progress import Progress
 from tools.schema import Checkpoint
@@ -20,7 +21,7 @@ def sit(training: Stage, batches: Iterable[Conditioned], bar: Progress, interrup
     """Train; log every `log.every` steps; save as `checkpoint` says and at the end, which also draws a sheet."""
     recipe, world, run = training.recipe, training.world, Path(training.recipe.run)
     log = run_folder.Log(run, training.counters.step) if world.first else None
-    window, saves = Window(world), Due(recipe.checkpoint)
+    window, saves, quality = Window(world), Due(recipe.checkpoint), Quality(training, bar.note)
     for metrics in training.run(batches):
         window.add(metrics)
         bar.update(metrics.step, loss=metrics.loss)
@@ -37,6 +38,7 @@ def sit(training: Stage, batches: Iterable[Conditioned], bar: Progress, interrup
             save(training, metrics)
         if recipe.sample.every and metrics.step % recipe.sample.every == 0:
             sheet(training)
+        window.since += quality(metrics.step)
     if training.counters.step and window.last is not None:
         save(training, window.last)
     if not interrupt.asked:

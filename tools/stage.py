@@ -21,6 +21,7 @@ from modalities.modality import Modality
 from tools.checkpoint import Counters
 from tools.sampling import Sample
 from tools.schema import Recipe
+from tools.training import Budget
 
 Draw = Callable[[Sequence[Sample]], Iterator[tuple[Sequence[Sample], Tensor]]]
 """`draw(samples)` yields some of the samples at a time, in their order, with their x0 (b, *event)."""
@@ -35,6 +36,7 @@ class Stage(Protocol):
     recipe: Recipe
     media: Modality
     world: World
+    budget: Budget
 
     def __init__(self, recipe: Recipe, media: Modality, world: World) -> None: ...
 

@@ -38,6 +38,10 @@ class Budget:
         """Wall-clock seconds of training, over all sittings."""
         return self.counters.seconds + time.monotonic() - self._started
 
+    def paused(self, seconds: float) -> None:
+        """The clock stood still for so long: something else than training was done."""
+        self._started += seconds
+
     def now(self) -> Counters:
         """The counters of this moment, for a checkpoint."""
         return Counters(self.counters.step, self.seconds())
