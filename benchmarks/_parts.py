@@ -53,6 +53,12 @@ class Words:
             raise ValueError(f"{name}={self.own[name]} must be a whole number")
         return int(value)
 
+    def check(self, *counts: str) -> None:
+        """That `minutes` and these counts are numbers, before anything is trained."""
+        self.number("minutes", 0.01)
+        for name in counts:
+            self.count(name)
+
     def chosen(self, name: str, known: Sequence[str]) -> list[str]:
         """A list of names, separated by commas, of those that are known."""
         names = [word for word in self.own[name].split(",") if word]
@@ -98,11 +104,8 @@ def trained(run: Path, argv: Sequence[str]) -> dict[str, Any]:
 
     KeyboardInterrupt where the training was interrupted: its checkpoint is written, the next call continues it.
     """
-    code = train.main([*argv, f"run={run}"])
-    if code == messages.INTERRUPTED:
+    if train.train([*argv, f"run={run}"]) == messages.INTERRUPTED:
         raise KeyboardInterrupt
-    if code:
-        raise ValueError(f"the training of {run} failed, see above")
     folder = checkpoint.latest(run)
     assert folder is not None
     counters, recipe = checkpoint.training_state(folder)[0], recipes.read(run / "recipe.yaml")

@@ -70,6 +70,7 @@ def rows(steps: int) -> list[Row]:
 
 def main(argv: list[str]) -> int:
     given = _parts.words(argv, OWN | NUMBERS, needed=["data"])
+    given.check("seeds", "n", "real", "batch", "steps")
     out, table = Path(given["out"]), rows(given.count("steps"))
     target: Target | None = None
     found: dict[str, list[dict[str, Any]]] = {row.title: [] for row in table}

@@ -69,6 +69,7 @@ class Sharpness:
 
 def main(argv: list[str]) -> int:
     given = _parts.words(argv, OWN | RECIPES | {"families": ",".join(FAMILIES)}, needed=["data"])
+    given.check("seeds", "n", "real", "points")
     families, out = given.chosen("families", FAMILIES), Path(given["out"])
     goals: dict[int, Target] = {}
     for seed in range(given.count("seeds")):

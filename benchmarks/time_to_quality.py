@@ -15,7 +15,6 @@ samples with the sampler recommended for it; and all are scored over one feature
 """
 
 import json
-import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,6 +73,7 @@ NUMBERS = {"minutes": "10", "seeds": "1", "n": "2000", "real": "5000", "batch": 
 
 def main(argv: list[str]) -> int:
     given = _parts.words(argv, OWN | NUMBERS, needed=["data"])
+    given.check("seeds", "n", "real", "batch")
     if given["task"] not in TASKS:
         raise ValueError(f"task={given['task']} must be one of {', '.join(TASKS)}")
     systems = chosen(given)
@@ -133,7 +133,6 @@ def theirs(given: _parts.Words, name: str, seed: int, media: Modality, target: T
     folder = Path(given["out"]) / given["task"] / f"{name}-{seed}"
     seconds, steps = 60 * given.number("minutes", 0.01), given.count("steps") if given["steps"] else None
     said = {"seconds": seconds, "data": given["data"], "parameters": parameters(given, media)}
-    os.environ.setdefault("TQDM_DISABLE", "1")  # a bar per batch of samples would hide the table
 
     def peer() -> Peer:
         torch.manual_seed(seed)

@@ -1,8 +1,9 @@
 """The training of a peer for a time, with its own loss, optimiser and average; cut anywhere, it goes on."""
 
+import io
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,7 @@ def drawn(peer: Peer, media: Modality, path: Path, *, n: int, classes: int, batc
         torch.manual_seed(seed_of(seed, first))
         numbers = torch.arange(first, min(first + batch, n))
         label = numbers % max(classes, 1)
-        x0 = peer.sample(averaged.module, label)
+        with redirect_stderr(io.StringIO()):  # their bars, one per batch
+            x0 = peer.sample(averaged.module, label)
         asked = label if peer.conditional else torch.full_like(label, -1)
         yield Part(numbers, media.decode(x0.float().clamp(-1, 1)), asked)
