@@ -51,10 +51,13 @@ class Autoencoder(nn.Module):
     ) -> None:
         super().__init__()
         self.shape, self.rank, self.in_channels, self.classes = shape, rank, in_channels, classes
-        self.told = nn.Embedding(classes + 1, 4 * shape.width) if classes else None
         condition = 4 * shape.width if classes else 1
         self.patch, taps = square(shape.patch, rank), square(shape.kernel, rank)
         folded, channels = in_channels * math.prod(self.patch), shape.channels
+        self.embed = nn.Embedding(classes + 1, condition) if classes else None
+        self.embed_latent = nn.Embedding(classes + 1, channels[-1]) if classes else None
+        if self.embed_latent is not None:
+            nn.init.zeros_(self.embed_latent.weight)
         self.bottleneck = bottleneck
         self.stem = conv(folded, channels[0], taps)
         self.encoder = Ladder(shape, rank=rank, condition=condition, way=Way.DOWN)
@@ -89,7 +92,11 @@ class Autoencoder(nn.Module):
     def decode(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         """z (B, c, *smaller) -> x0 (B, C, *size)."""
         maps, frames = _maps(z)
-        h, frames = self.decoder(self.widen(maps), self._condition(label, z), frames)
+        h = self.widen(maps)
+        if self.embed_latent is not None:  # beside z, so that z need not carry the class
+            told = self.embed_latent(self._known(label, z)).repeat_interleave(frames, dim=0)
+            h = h + told.to(h.dtype)[:, :, None, None]
+        h, frames = self.decoder(h, self._condition(label, z), frames)
         return _event(unfold(self.head(h), self.patch), self.rank, frames)
 
     def forward(self, x0: Tensor, noise: Tensor, label: Tensor | None = None) -> tuple[Tensor, Coded]:
@@ -108,11 +115,13 @@ class Autoencoder(nn.Module):
 
     def _condition(self, label: Tensor | None, like: Tensor) -> Tensor:
         """(B, condition): what the label says; ones where there is none to be told."""
-        if self.told is None:
-            return like.new_ones(len(like), 1)
+        return like.new_ones(len(like), 1) if self.embed is None else self.embed(self._known(label, like))
+
+    def _known(self, label: Tensor | None, like: Tensor) -> Tensor:
+        """The row of each label in the tables; their last is «none»."""
         if label is None:
-            label = torch.full((len(like),), -1, device=like.device)
-        return self.told(torch.where(label < 0, self.classes, label))
+            return torch.full((len(like),), self.classes, device=like.device)
+        return torch.where(label < 0, self.classes, label)
 
 
 def _maps(x: Tensor) -> tuple[Tensor, int]:
