@@ -2,7 +2,7 @@
 
     x + conv2(act(conv1(act(x))))          act: leaky ReLU
 
-(Huang et al. 2024, sec. 3.2). Statistics of a batch or a map would tie examples together, which the gradient penalty,
+(Huang et al. 2024). Statistics of a batch or a map would tie examples together, which the gradient penalty,
 a property of one example, does not allow. In their place stands the start: conv2 is zero and conv1 scaled by the number
 of blocks (Zhang et al. 2019, Fixup). A waveform is a map of height 1.
 """

@@ -2,7 +2,7 @@
 
     fold -> stem -> [blocks, smaller] per level -> h, a weighted sum over the positions -> <w, h> + b + <e(label), h>/√C
 
-The last term is the projection of the label (Miyato & Koyama 2018, eq. 3). One example's logit depends on that example
+The last term is the projection of the label (Miyato & Koyama 2018). One example's logit depends on that example
 alone, as the gradient penalty wants it.
 """
 

@@ -1,4 +1,4 @@
-"""What critic and generator of a GAN lose in one step (Huang et al. 2024, algorithm of sec. 3.1).
+"""What critic and generator of a GAN lose in one step (Huang et al. 2024).
 
     critic       L_D(D(x0), D(G(z))) + gamma/2 (R1 at x0 + R2 at G(z))
     generator    L_G(D(G(z)), D(x0))

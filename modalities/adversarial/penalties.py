@@ -2,7 +2,7 @@
 
     R(x) = || d/dx sum_k D_k(x) ||^2,        R1 on real x, R2 on made x, each with weight gamma / 2 in D's loss
 
-R1 alone makes simple GANs converge; the relativistic loss needs both (Huang et al. 2024, sec. 2.2 and 3.1).
+R1 alone makes simple GANs converge; the relativistic loss needs both (Huang et al. 2024).
 """
 
 from collections.abc import Sequence

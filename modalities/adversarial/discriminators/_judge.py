@@ -2,7 +2,7 @@
 
     h = layers(view(x))          logit = <w, h> + b + <e(label), h> / sqrt(C)          at every position of h
 
-The last term is the projection of a label (Miyato & Koyama 2018, eq. 3); no label, -1, adds nothing.
+The last term is the projection of a label (Miyato & Koyama 2018); no label, -1, adds nothing.
 """
 
 import math

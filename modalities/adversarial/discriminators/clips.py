@@ -1,4 +1,4 @@
-"""Judges of clips (B, C, T, H, W): one of single frames, one of motion (Clark et al. 2019, sec. 3.1, on all frames).
+"""Judges of clips (B, C, T, H, W): one of single frames, one of motion (Clark et al. 2019, here on all frames).
 
 The first sees how a frame looks and not the others; the second sees 2^(motion_depth+2) frames in patches of clips.
 """

@@ -1,4 +1,4 @@
-"""The hinge loss (Lim & Ye 2017, eq. 9 and 11; Miyato et al. 2018, eq. 16 and 17).
+"""The hinge loss (Lim & Ye 2017; Miyato et al. 2018, eq. 16 and 17).
 
     D: max(0, 1 - D(x)) + max(0, 1 + D(G(z)))          G: -D(G(z))
 

@@ -1,4 +1,4 @@
-"""The least-squares loss (Mao et al. 2017, eq. 9 with a = 0, b = c = 1), that of most vocoders (Kong et al. 2020).
+"""The least-squares loss (Mao et al. 2017, with 0 for made and 1 for real), that of most vocoders (Kong et al. 2020).
 
 D: (D(x) - 1)^2 + D(G(z))^2          G: (D(G(z)) - 1)^2
 """

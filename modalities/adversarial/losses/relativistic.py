@@ -1,9 +1,9 @@
-"""The relativistic pairing loss (Jolicoeur-Martineau 2019, eq. 5; Huang et al. 2024, eq. 2), f(t) = ln(1 + e^-t).
+"""The relativistic pairing loss (Jolicoeur-Martineau 2019; Huang et al. 2024), f(t) = ln(1 + e^-t).
 
     D: f(D(x) - D(G(z)))          G: f(D(G(z)) - D(x))
 
 Each fake is judged beside a real example, so a generator that drops a mode is still found out by the reals of that
-mode; with R1 and R2 it converges locally (Huang et al. 2024, prop. 2). Real and fake are paired by row: of one class.
+mode; with R1 and R2 it converges locally (Huang et al. 2024, sec. 2). Real and fake are paired by row: of one class.
 """
 
 from dataclasses import dataclass

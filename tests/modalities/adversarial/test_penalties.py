@@ -53,6 +53,6 @@ def dirac(name: str, gamma: float) -> float:
 
 @pytest.mark.parametrize("name", ["non_saturating", "relativistic"])
 def test_the_dirac_gan_converges_with_the_penalty_and_circles_without(name):
-    """Mescheder et al. 2018, lemma 2.5 and theorem 4.1: the data is a point at 0, the generator a point at theta."""
+    """As Mescheder et al. 2018 prove: the data is a point at 0, the generator a point at theta."""
     assert dirac(name, gamma=1.0) < 0.02
     assert dirac(name, gamma=0.0) > 0.5
