@@ -27,6 +27,9 @@ from modalities.features.motion import NAMES as MOVEMENTS
 from modalities.features.sound import spectral_distance
 from tools.evaluation.gathered import Gathered
 
+RESAMPLES = 200
+"""Of a bootstrap."""
+
 WIDE = 512
 """Width from which a Fréchet distance is resampled fewer times: each takes an eigenvalue problem of that size."""
 
@@ -67,7 +70,7 @@ def frechet(samples: Gathered, real: Gathered) -> dict[str, Value]:
         rows,
         generator=_generator(),
         value=value,
-        resamples=200 if rows.shape[1] < WIDE else 20,
+        resamples=RESAMPLES if rows.shape[1] < WIDE else RESAMPLES // 10,
         count=samples.count,
     )
     return {"frechet": Value(value, low, high)}
@@ -98,7 +101,7 @@ def neighbours(samples: Gathered, real: Gathered) -> dict[str, Value]:
 def score(samples: Gathered, real: Gathered) -> dict[str, Value]:
     rows = samples.rows.logits.double().softmax(1)
     value = float(class_score(rows))
-    return {"score": Value(value, *bootstrap(lambda some: float(class_score(some)), rows, generator=_generator()))}
+    return {"score": Value(value, *_resampled(lambda some: float(class_score(some)), rows))}
 
 
 def accuracy(samples: Gathered, real: Gathered) -> dict[str, Value]:
@@ -112,7 +115,7 @@ def spectrum(samples: Gathered, real: Gathered) -> dict[str, Value]:
     target = real.rows.statistics
     rows = samples.rows.statistics
     value = spectral_distance(rows, target)
-    return {"spectrum": Value(value, *bootstrap(lambda x: spectral_distance(x, target), rows, generator=_generator()))}
+    return {"spectrum": Value(value, *_resampled(lambda x: spectral_distance(x, target), rows))}
 
 
 def movement(samples: Gathered, real: Gathered) -> dict[str, Value]:
@@ -125,12 +128,16 @@ def movement(samples: Gathered, real: Gathered) -> dict[str, Value]:
         def apart(x: Tensor, theirs: Tensor = theirs, scale: float = scale) -> float:
             return scale * line_distance(x, theirs)
 
-        found[name] = Value(apart(ours), *bootstrap(apart, ours, generator=_generator()))
+        found[name] = Value(apart(ours), *_resampled(apart, ours))
     return found
 
 
+def _resampled(statistic: Callable[[Tensor], float], rows: Tensor) -> tuple[float, float]:
+    return bootstrap(statistic, rows, generator=_generator(), resamples=RESAMPLES)
+
+
 def _mean(values: Tensor) -> Value:
-    return Value(float(values.double().mean()), *mean_interval(values, generator=_generator()))
+    return Value(float(values.double().mean()), *mean_interval(values, generator=_generator(), resamples=RESAMPLES))
 
 
 MEASURES = (
