@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def encode(argv: list[str]) -> int:
     plan = planned({word.partition("=")[0]: word.partition("=")[2] for word in argv if word.partition("=")[0] in OWN})
-    recipe = space.adopted(wanted([word for word in argv if word.partition("=")[0] not in OWN]))
+    recipe = space.adopted(wanted([word for word in argv if word.partition("=")[0] not in OWN], plan.out))
     with processes(build.device(recipe.device)) as world:
         media = build.modality(recipe)
         assert isinstance(media, LatentMedia)
@@ -68,16 +68,16 @@ def planned(said: dict[str, str]) -> Plan:
     return Plan(Path(said["out"]).expanduser(), dtype=DTYPES[said.get("dtype", "float32")], **numbers)
 
 
-def wanted(argv: list[str]) -> Recipe:
-    """The recipe whose latents these are: of a run of `stage=autoencoder`, or any with `latents`."""
+def wanted(argv: list[str], out: Path) -> Recipe:
+    """The recipe whose latents these are: of a run of `stage=autoencoder`, or any with `latents`. No run is continued:
+    its `run` is `out`."""
     recipe = recipes.load(argv)
-    if recipe.stage == "autoencoder" and recipe.latents is None:
-        recipe = dataclasses.replace(recipe, stage="diffusion", latents=recipe.run)
-    if recipe.latents is None:
-        raise ValueError(
-            "say with which autoencoder: run=runs/AUTOENCODER, or latents=FOLDER with modality= or recipe="
-        )
-    return recipe
+    latents = recipe.run if recipe.stage == "autoencoder" else recipe.latents
+    if latents is None:
+        raise ValueError("say with which autoencoder: run=runs/AUTOENCODER, or latents=FOLDER and modality= or recipe=")
+    if recipe.stage == "diffusion" and recipes.argument(argv, "run"):
+        latents = space.place(recipe)  # of a run on latents: its own copy
+    return dataclasses.replace(recipe, stage="diffusion", latents=latents, run=str(out))
 
 
 def summary(media: LatentMedia) -> str:

@@ -188,7 +188,7 @@ def write_shard(out: Path, name: str, first: int, rows: Iterator[Row]) -> None:
 def flat(about: dict[str, Any]) -> dict[str, Any]:
     """The metadata as one level of keys; an example without a label or a caption has none."""
     kept = {key: about[key] for key in ("label", "caption", "name") if about[key] not in (-1, "")}
-    return kept | about["values"]
+    return about["values"] | kept
 
 
 def add(tar: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -40,7 +40,14 @@ def adopted(recipe: Recipe) -> Recipe:
         raise ValueError(f"latents= is for stage=diffusion; stage={recipe.stage} works on the media themselves")
     if recipe.data.stills > 0:
         raise ValueError("data.stills mixes pictures among clips, and an autoencoder of clips encodes no pictures")
-    there = found(named(recipe))
+    stored = started(recipe)
+    same = stored is not None and stored.latents == recipe.latents
+    there = found(place(recipe) if same else recipe.latents)
+    if stored is not None and there.fingerprint != stored.latent_space.fingerprint:
+        raise ValueError(
+            f"{recipe.run} was trained with latents={stored.latents}, this command says {recipe.latents}: "
+            "choose another run="
+        )
     recipe = dataclasses.replace(recipe, media=media_options(recipe, there))
     shift, scale = there.spread or (None, None)
     space = dataclasses.replace(
@@ -50,6 +57,12 @@ def adopted(recipe: Recipe) -> Recipe:
         fingerprint=there.fingerprint,
     )
     return dataclasses.replace(recipe, latent_space=space)
+
+
+def started(recipe: Recipe) -> Recipe | None:
+    """The recipe of the run that this one would continue."""
+    path = Path(recipe.run) / "recipe.yaml"
+    return recipes.read(path) if path.is_file() else None
 
 
 def seen_through(recipe: Recipe, media: Modality) -> LatentMedia:
@@ -77,13 +90,6 @@ def place(recipe: Recipe) -> str:
     assert recipe.latents is not None
     copy = Path(recipe.run) / FOLDER
     return str(copy) if copy.is_dir() else recipe.latents
-
-
-def named(recipe: Recipe) -> str:
-    """The same for a training, which may name another autoencoder than the run was started with."""
-    stored = Path(recipe.run) / "recipe.yaml"
-    before = recipes.read(stored).latents if stored.is_file() else None
-    return place(recipe) if recipe.latents == before else str(recipe.latents)
 
 
 def media_options(recipe: Recipe, there: Found) -> dict[str, Any]:
