@@ -41,7 +41,7 @@ def _put(tree: Tree, path: list[str], value: Any, word: str) -> None:
         if not isinstance(node, dict):
             raise ValueError(f"argument {word!r}: {part} already has the value {node!r}")
         tree = node
-    if isinstance(tree.get(path[-1]), dict) and not isinstance(value, dict):
+    if isinstance(tree.get(path[-1]), dict) and isinstance(value, str | int | float):
         tree[path[-1]]["name"] = value
     else:
         tree[path[-1]] = value
