@@ -74,7 +74,7 @@ def objective(recipe: Recipe) -> Objective:
         density=component("core.densities", recipe.loss.density),
         weighting=component("core.weightings", spread("core.weightings", recipe.loss.weighting, recipe)),
         condition_dropout=recipe.loss.condition_dropout,
-        own_dropout={name: float(node.get("dropout", 0.0)) for name, node in recipe.conditions.items()},
+        own_dropout={n: component(modalities.condition.PACKAGE, node).dropout for n, node in recipe.conditions.items()},
         draws=component("core.draws", recipe.loss.draws),
         coupling=component("core.couplings", recipe.loss.coupling),
         error=component("core.errors", recipe.loss.error),
