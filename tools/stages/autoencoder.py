@@ -50,6 +50,8 @@ class Autoencoder:
         self.recipe, self.media, self.world = recipe, media, world
         torch.manual_seed(seed_of(recipe.seed))  # for the initial weights
         self.network = build.autoencoder(recipe, media).to(world.device)
+        if recipe.channels_last and self.network.rank == 2:
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = EMA(self.network, build.component("core.averages", recipe.ema))
         self.objective = build.reconstruction(recipe)
         self.optimizer = build.optimizer(recipe, self.network, torch.nn.Module())
