@@ -21,6 +21,7 @@ from modalities.conditions.encoders.folder import Parts, fingerprint, located
 from modalities.conditions.encoders.text import TextEncoder
 from modalities.data.batch import Batch
 from modalities.data.example import Example
+from tests.tools.small import sampled, trained
 
 transformers = pytest.importorskip("transformers", reason="needs the extra `text`")
 
@@ -244,3 +245,32 @@ def test_what_is_no_encoder_is_one_line(
     ):
         with pytest.raises(ValueError, match=says):
             condition(encoders["bert"], tmp_path, **options)
+
+
+def test_a_model_is_trained_and_asked_through_a_frozen_encoder(
+    encoders: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the command line: the prompt changes the sample, and the encoder is needed again, by name, to ask."""
+    run, kept = tmp_path / "run", tmp_path / "kept"
+    words = [
+        "conditions.caption=frozen_text",
+        f"conditions.caption.encoder={encoders['bert']}",
+        "media.embedded=composed",
+    ]
+    words += [f"conditions.caption.cache={kept}", "conditions.caption.length=14"]
+    assert trained(run, *words) == 0
+    assert len(list(kept.rglob("*.safetensors"))) > 3
+    pictures = {}
+    for name, prompt in (("red", "a small red circle"), ("again", "a small red circle"), ("blue", "a blue square")):
+        assert sampled(run, f"prompt={prompt}", "n=1", f"out={tmp_path / name}") == 0
+        pictures[name] = (tmp_path / name / "000000.png").read_bytes()
+    assert pictures["red"] == pictures["again"] != pictures["blue"]
+    assert json.loads((tmp_path / "red" / "manifest.jsonl").read_text())["conditions"] == {
+        "caption": "a small red circle"
+    }
+    capsys.readouterr()
+    folder.located.cache_clear()
+    assert trained(tmp_path / "other", *words, f"conditions.caption.encoder={tmp_path}") == 2
+    said = capsys.readouterr().err
+    assert f"encoder={tmp_path} holds no config.json" in said
+    assert "Traceback" not in said
