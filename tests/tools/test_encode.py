@@ -1,12 +1,11 @@
 """A cache of latents: what is in it, that a kill costs a shard at most, and that several processes write the same."""
 
+import hashlib
 import io
 import json
-import os
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy
 import pytest
@@ -21,7 +20,6 @@ from tools import build, encode
 from tools import recipe as recipes
 from tools.latents import caching, space
 
-ROOT = Path(__file__).resolve().parents[2]
 COUNT = 22
 
 
@@ -91,8 +89,6 @@ def test_the_shards_hold_every_example_as_it_is_encoded(written, autoencoder, da
 
 
 def test_every_checksum_is_that_of_its_shard(written):
-    import hashlib
-
     for shard in written.glob("*.tar"):
         index = json.loads(shard.with_suffix(".json").read_text())
         assert index["sha256"] == hashlib.sha256(shard.read_bytes()).hexdigest()
@@ -146,14 +142,19 @@ def test_a_kill_between_shards_leaves_an_unfinished_cache_that_is_completed(
 
 
 def test_two_processes_write_what_one_does(tmp_path, autoencoder, data, written):
+    """The shards of each of two, one process after the other."""
     out = tmp_path / "cache"
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command = [*launch, str(ROOT / "tools" / "encode.py"), *words(autoencoder, data, out, "media.flip=true")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("22 examples as latents of") == 1
+    recipe = space.adopted(encode.wanted([f"run={autoencoder}", f"data.path={data}", "media.flip=true"], out))
+    media = build.modality(recipe)
+    assert isinstance(media, LatentMedia)
+    told: list[list[int]] = [[], []]
+    for rank in (0, 1):
+        world = SimpleNamespace(rank=rank, size=2, first=rank == 0, device=torch.device("cpu"), barrier=lambda: None)
+        source, plan = media.source(data, "train"), caching.Plan(out, shard=8)
+        caching.write(recipe, media, source, plan, world, say=print, done=told[rank].append)  # type: ignore[arg-type]
+        assert len(list(out.glob("*.tar"))) == 2 + rank
     assert contents(out) == contents(written)
+    assert told == [[16, 22], [16]]
 
 
 def test_half_precision_and_crops(tmp_path, autoencoder, data, written):

@@ -13,7 +13,7 @@ import torch
 
 from modalities.latents.cache import is_cache
 from modalities.latents.media import LatentMedia
-from modalities.latents.pretrained import Pretrained
+from modalities.latents.pretrained import load_pretrained
 from modalities.modality import Modality
 from tools import checkpoint
 from tools import recipe as recipes
@@ -117,11 +117,11 @@ def keep(recipe: Recipe) -> None:
         return
     draft = final.with_name(f".unfinished-{FOLDER}")
     shutil.rmtree(draft, ignore_errors=True)
-    there = found(recipe.latents)
-    if isinstance(there.autoencoder, Pretrained):
-        there.autoencoder.save(draft)
+    run = Path(recipe.latents).expanduser()
+    if (run / "recipe.yaml").is_file():
+        copy_run(run, draft)
     else:
-        copy_run(Path(recipe.latents).expanduser(), draft)
+        load_pretrained(recipe.latents).save(draft)
     draft.rename(final)
 
 
