@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tools import guidance, nearest
 from tools import recipe as recipes
@@ -28,7 +29,8 @@ class Task:
     samples: Path | None = None
     n: int | None = None
     """At most so many of the files of `samples`; None: all."""
-    against: Path | None = None
+    against: dict[str, Any] | None = None
+    """The report to set beside."""
     note: str = ""
 
     def wants(self, name: str) -> bool:
@@ -49,7 +51,7 @@ def task(argv: list[str]) -> Task:
     run, folder = recipes.argument(argv, "run"), own.get("samples")
     if bool(run) == bool(folder):
         raise ValueError("say what to evaluate: run=runs/NAME or samples=FOLDER, one of the two")
-    against = _path(own["against"]) if "against" in own else None
+    against = table.read(_path(own["against"])) if "against" in own else None
     if run:
         checkpoint = newest(argv)
         recipe = recipes.overlay(recipes.read(checkpoint / "recipe.yaml"), words)
@@ -63,6 +65,9 @@ def task(argv: list[str]) -> Task:
         raise ValueError("say what to compare with: data=PATH, or data=embedded for the generators")
     recipe, note = recipe_of(samples, words)
     check_metrics(recipe.evaluate.metrics)
+    for name in ("likelihood", "reconstruction"):
+        if name in (recipe.evaluate.metrics or []):
+            raise ValueError(f"{name} is a matter of a diffusion model, not of samples: give run=runs/NAME of one")
     n = recipe.evaluate.n if recipes.argument(argv, "n") else None
     out = _path(own["out"]) if "out" in own else samples.with_name(f"{samples.name}-evaluation")
     return Task(recipe, place(own["data"]), out, samples=samples, n=n, against=against, note=note)

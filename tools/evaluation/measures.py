@@ -60,7 +60,7 @@ def _generator() -> torch.Generator:
 
 def frechet(samples: Gathered, real: Gathered) -> dict[str, Value]:
     """Of all examples, not only the kept. Raises ValueError for fewer samples than a covariance needs."""
-    enough(samples, real)
+    enough(samples.count, real.count, samples.moments.width)
     target = Gaussian.of(real.moments)
     root = square_root(target.covariance)
     value = frechet_distance(target, Gaussian.of(samples.moments), root=root)
@@ -76,10 +76,9 @@ def frechet(samples: Gathered, real: Gathered) -> dict[str, Value]:
     return {"frechet": Value(value, low, high)}
 
 
-def enough(samples: Gathered, real: Gathered) -> None:
-    """Raise ValueError where there are not more examples than features: the covariance would be singular."""
-    width = samples.moments.width
-    for count, what in ((samples.count, "samples"), (real.count, "real examples")):
+def enough(samples: int, real: int, width: int) -> None:
+    """Raise ValueError where there are not more examples than features: a covariance would be singular."""
+    for count, what in ((samples, "samples"), (real, "real examples")):
         if count <= width:
             raise ValueError(
                 f"{count} {what} are too few for a Fréchet distance over features of width {width}: at least "

@@ -13,7 +13,7 @@ from core.training.distributed import World
 from modalities.data.example import Source
 from modalities.modality import Modality
 from tools import build, sampling, stage
-from tools.evaluation import figure, held_out, memory, score, stream, table
+from tools.evaluation import figure, held_out, measures, memory, score, stream, table
 from tools.evaluation.command import Task
 from tools.evaluation.measures import Value
 from tools.evaluation.score import Result
@@ -48,6 +48,8 @@ def evaluate(task: Task, world: World, say: Say) -> dict[str, Any] | None:
         world=world,
         say=say,
     )
+    if "frechet" in (task.metrics or ["frechet"]) and world.first:
+        measures.enough(count, goal.real.count, goal.network.width)
     seen = Seen()
     parts = drawn(task, count, world) if files is None else files.parts(world, count)
     result = score.scored(goal, parts, metrics=task.metrics, world=world, watch=seen)
@@ -168,15 +170,14 @@ def written(
             "seconds": round(seconds, 1),
         },
     )
-    against = table.read(task.against) if task.against else None
-    if against:
-        table.comparable(report, against, f"against={task.against}")
+    if task.against:
+        table.comparable(report, task.against, "against")
     table.save(report, task.out / "evaluation.json")
     figure.figure(result, task.out / "features.png")
     against_what = f"{result.real.count} real examples of {report['data']}, {report['split']}"
     say(f"{result.samples.count} samples against {against_what}")
     say(f"features: {network.name} {network.identity}, {network.width} wide")
-    for line in (*table.lines(report, against), *(f"note: {note}" for note in notes)):
+    for line in (*table.lines(report, task.against), *(f"note: {note}" for note in notes)):
         say(line)
     say(f"wrote {task.out} in {seconds:.0f} s")
     return report

@@ -11,7 +11,7 @@ import torch
 from core.training.distributed import World
 from modalities.features import learning
 from modalities.modality import Modality, load
-from tools.evaluation import gathered, networks, score, stream
+from tools.evaluation import gathered, measures, networks, score, stream
 from tools.evaluation.gathered import Rows, gather, statistics_of
 
 COUNT = 80
@@ -21,7 +21,8 @@ COUNT = 80
 def media() -> Iterator[Modality]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(networks, "EXAMPLES", {2: 200, 3: 200})
-        patch.setattr(learning, "STEPS", 25)
+        patch.setattr(learning, "STEPS", 5)
+        patch.setattr(measures, "RESAMPLES", 10)
         yield load("image", size=12)
 
 
