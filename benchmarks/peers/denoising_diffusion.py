@@ -1,7 +1,8 @@
 """`denoising-diffusion-pytorch`, images: its class-conditional U-Net and diffusion, trained as its Trainer does.
 
-From its README: batch 32, two accumulated, Adam 8e-5 with betas 0.9 and 0.99, EMA 0.995 every 10 steps, 250 DDIM steps;
-`pred_noise` and the cosine schedule are its defaults, and 3 the low end of the guidance that it recommends.
+From its README: batch 32, two accumulated, Adam 8e-5 with betas 0.9 and 0.99, EMA 0.995 every 10 steps, 250 DDIM
+steps; `pred_noise` and the cosine schedule are its defaults, and 3 the low end of the guidance that it recommends. eta
+is 0, as in its class without labels: with 1, the default here, it takes the root of a negative number at few steps.
 """
 
 from typing import Any
@@ -30,7 +31,9 @@ def denoising_diffusion(task: Task) -> Peer:
 
     network = widest(make, range(8, 257, 8), task.parameters)
     steps = task.steps or 250
-    diffusion: Any = GaussianDiffusion(network, image_size=side, timesteps=1000, sampling_timesteps=steps)
+    diffusion: Any = GaussianDiffusion(
+        network, image_size=side, timesteps=1000, sampling_timesteps=steps, ddim_sampling_eta=0.0
+    )
 
     def loss(x0: Tensor, label: Tensor) -> Tensor:
         return diffusion((x0 + 1) / 2, classes=label)  # it takes pictures in [0, 1]

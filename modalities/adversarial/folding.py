@@ -25,4 +25,6 @@ def unfold(x: Tensor, factor: Sequence[int], size: Sequence[int]) -> Tensor:
     x = x.permute(0, 1, *order)
     for axis in range(rank):
         x = x.flatten(2 + axis, 3 + axis)
-    return x[(..., *(slice(n) for n in size))]
+    for axis, n in enumerate(size):
+        x = x.narrow(2 + axis, 0, n)
+    return x
