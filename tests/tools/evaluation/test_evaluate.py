@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from core.training.distributed import processes
+from modalities.data import splits
 from modalities.features import learning
 from modalities.modality import load
 from tests.tools.small import arguments, trained, weights
@@ -24,6 +25,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setattr(networks, "EXAMPLES", {2: 128, 3: 128})
         patch.setattr(learning, "STEPS", 4)
         patch.setattr(measures, "RESAMPLES", 20)
+        patch.setattr(splits, "EMBEDDED", {"train": (600, 0), "val": (100, 1), "test": (100, 2)})
         yield
 
 
