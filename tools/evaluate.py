@@ -6,8 +6,8 @@
 Metrics: frechet, kernel, precision, recall, density, coverage, score, accuracy; of sounds spectrum; of clips motion,
 jerk and flicker. On request, or with metrics=all: likelihood, reconstruction, memorisation. Beside each value stands
 its interval, and its floor: that of real examples in the place of the samples.
-Features come from a small network that is taught from the data, once; features=inception weights=FILE, or
-features=FILE with call.KEY=VALUE, name others. data=embedded is the built-in generator. against=REPORT sets another
+Features come from a small network that is taught from the data, once; features=inception evaluate.weights=FILE,
+or features=FILE with call.KEY=VALUE, name others. data=embedded is the built-in generator. against=REPORT sets another
 evaluation beside this one. `torchrun --nproc-per-node=N tools/evaluate.py ...` spreads the work.
 """
 

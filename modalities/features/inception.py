@@ -58,14 +58,14 @@ def extractor(weights: str | None) -> Any:
             return Extractor("inception-v3-compat", wanted, verbose=False).eval()
         except OSError as error:  # URLError is one
             raise ValueError(
-                f"the weights of features=inception cannot be downloaded ({error}): give them, weights=FILE"
+                f"the weights of features=inception cannot be downloaded ({error}): give them, evaluate.weights=FILE"
             ) from None
     path = Path(weights).expanduser()
     if not path.is_file():
-        raise ValueError(f"weights={weights}: there is no such file")
+        raise ValueError(f"evaluate.weights={weights}: there is no such file")
     try:
         torch.load(path, map_location="cpu", weights_only=True)  # plain tensors, so that reading it again runs nothing
         return Extractor("inception-v3-compat", wanted, feature_extractor_weights_path=str(path), verbose=False).eval()
     except (RuntimeError, pickle.UnpicklingError, EOFError, AttributeError, TypeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"weights={weights} are not those of torch-fidelity's Inception: {reason}") from None
+        raise ValueError(f"evaluate.weights={weights} are not those of torch-fidelity's Inception: {reason}") from None

@@ -13,7 +13,7 @@ from tools.schema import Recipe
 OWN = ("samples", "data", "out", "against")
 """Keys of the command line that are no keys of a recipe."""
 
-SHORT = ("n", "real", "split", "metrics", "features", "weights", "floor", "held_out")
+SHORT = ("n", "real", "split", "metrics", "features", "floor", "held_out")
 """Keys of `evaluate.` that are also taken without the prefix; `call.` too."""
 
 

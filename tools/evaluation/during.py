@@ -56,7 +56,7 @@ class Quality:
         assert folder is not None
         recipe = dataclasses.replace(self.recipe, sample=dataclasses.replace(self.recipe.sample, n=options.n))
         draw = stage.of(recipe).restored(recipe, self.training.media, folder, world.device)
-        parts = parts_of(recipe, draw, self.training.media, world)
+        parts = parts_of(recipe, draw, self.training.media, world, self.goal.source.classes)
         wanted = None if options.metrics is None or "all" in options.metrics else options.metrics
         result = score.scored(self.goal, parts, metrics=wanted, world=world)
         if result is not None:

@@ -72,7 +72,8 @@ def _teach(media: Modality, source: Source, items: Sequence[int], name: str, say
         held += maps[-1].numel() * 2
         if held > BYTES:
             break
-    return learning.learn(view, torch.cat(maps), torch.cat(labels), tuple(source.classes), name=name)
+    x, known = torch.cat(maps), torch.cat(labels)
+    return learning.learn(view, x, known, tuple(source.classes), name=f"classifier of {name}")
 
 
 def fingerprint(media: Modality, source: Source, items: Sequence[int]) -> str:

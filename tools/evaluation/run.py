@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +51,10 @@ def evaluate(task: Task, world: World, say: Say) -> dict[str, Any] | None:
     if "frechet" in (task.metrics or ["frechet"]) and world.first:
         measures.enough(count, goal.real.count, goal.network.width)
     seen = Seen()
-    parts = drawn(task, count, world) if files is None else files.parts(world, count)
+    parts = drawn(task, count, world, source.classes) if files is None else files.parts(world, count)
     result = score.scored(goal, parts, metrics=task.metrics, world=world, watch=seen)
+    for line in files.bad if files else ():
+        say(f"left out an unreadable file: {line}")
     others = Others(task, media, world, say)
     others.take(seen)
     if result is None:
@@ -78,21 +80,23 @@ class Seen:
         return torch.cat(self.media)
 
 
-def drawn(task: Task, count: int, world: World) -> Iterator[Part]:
+def drawn(task: Task, count: int, world: World, classes: Sequence[str]) -> Iterator[Part]:
     """This process's share of `count` samples of a run."""
     assert task.checkpoint is not None
     recipe = dataclasses.replace(task.recipe, sample=dataclasses.replace(task.recipe.sample, n=count))
     media = build.modality(recipe)
     draw = stage.of(recipe).restored(recipe, media, task.checkpoint, world.device)
-    yield from parts_of(recipe, draw, media, world)
+    yield from parts_of(recipe, draw, media, world, classes)
 
 
-def parts_of(recipe: Recipe, draw: stage.Draw, media: Modality, world: World) -> Iterator[Part]:
-    """This process's share of the samples that a recipe asks for, decoded."""
+def parts_of(recipe: Recipe, draw: stage.Draw, media: Modality, world: World, classes: Sequence[str]) -> Iterator[Part]:
+    """This process's share of the samples that a recipe asks for, decoded; labels by the names of `classes`."""
+    places = [list(classes).index(name) if name in classes else -1 for name in recipe.data.classes]
     mine = sampling.plan(recipe, media)[world.rank :: world.size]
     with autocast(recipe, world.device)():
         for some, x0 in draw(mine):
-            numbers, labels = (torch.tensor([getattr(s, name) for s in some]) for name in ("number", "label"))
+            numbers = torch.tensor([sample.number for sample in some])
+            labels = torch.tensor([places[sample.label] if sample.label >= 0 else -1 for sample in some])
             yield Part(numbers, media.decode(x0.float()).cpu(), labels)
 
 

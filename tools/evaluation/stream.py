@@ -9,7 +9,6 @@ than any other, and every distance to them would be too large.
 import json
 import os
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +18,8 @@ from torch import Tensor
 from core.training.distributed import World
 from core.training.order import Draw, permutation
 from core.training.seeds import seed_of
-from modalities.data.example import Source
+from modalities.data.batch import Batch
+from modalities.data.example import Example, Source
 from modalities.data.loader import batches
 from modalities.modality import Modality
 
@@ -78,36 +78,34 @@ class Files:
         self.folder, self.media, self.classes = folder, media, list(classes)
         self.source = media.source(folder, "train")
         self.lines = manifest(folder)
+        self.bad: list[str] = []
+        """«file: reason» of those that this process could not read, which are left out."""
 
     def __len__(self) -> int:
-        return sum(self._ours(name) for name in names(self.folder, self.media))
+        return len(self._places())
 
     def parts(self, world: World | None, n: int | None = None) -> Iterator[Part]:
         """At most n of the files, in the order of their names."""
-        for part in islice(self._read(world, n), None):
-            if len(part.numbers):
-                yield part
-
-    def _read(self, world: World | None, n: int | None) -> Iterator[Part]:
-        from modalities.data.batch import Batch
-
         rank, size = (world.rank, world.size) if world else (0, 1)
-        generator, number = torch.Generator(), 0
-        for first in range(0, len(self.source), BATCH):
-            kept, numbers = [], []
-            for i in range(first, min(first + BATCH, len(self.source))):
-                if n is not None and number >= n:
-                    break
+        mine = [pair for pair in enumerate(self._places()) if n is None or pair[0] < n][rank::size]
+        generator = torch.Generator()
+        for first in range(0, len(mine), BATCH):
+            kept, numbers = list[Example](), list[int]()
+            for number, i in mine[first : first + BATCH]:
                 example = self.source.read(i, generator.manual_seed(0))
-                if not self._ours(Path(example.name).name):
+                if example.bad:  # what was read is the next file, in its place
+                    self.bad += example.bad
                     continue
-                if number % size == rank:
-                    kept.append(example._replace(label=self._label(Path(example.name).name, example.label)))
-                    numbers.append(number)
-                number += 1
+                kept.append(example._replace(label=self._label(Path(example.name).name, example.label)))
+                numbers.append(number)
             if kept:
                 batch = Batch.of(kept)
                 yield Part(torch.tensor(numbers), self.media.prepare(batch, None), batch.labels)
+
+    def _places(self) -> list[int]:
+        """Numbers in the source of the files that are samples; their names are known before they are read."""
+        container = self.source.container  # type: ignore[attr-defined]  # of a folder: modalities.data.files.Files
+        return [i for i in range(len(self.source)) if self._ours(Path(container.item(i).name).name)]
 
     def _ours(self, name: str) -> bool:
         return name in self.lines if self.lines else not name.startswith("sheet.")
@@ -132,11 +130,3 @@ def manifest(folder: Path) -> dict[str, dict]:
         return {Path(line["file"]).name: line for line in lines}
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{path} is not a manifest of samples") from None
-
-
-def names(folder: Path, media: Modality) -> list[str]:
-    """Names of the media files under a folder."""
-    from modalities.data.folder import walk
-    from modalities.data.kinds import SUFFIXES, suffix
-
-    return [name.rpartition("/")[2] for name in walk(str(folder)) if suffix(name) in SUFFIXES[media.name]]

@@ -173,6 +173,16 @@ def test_where_the_data_hold_few_the_floor_takes_half(place: Path, media: Modali
     assert dataclasses.replace(found, notes=[]).value("kernel") == found.value("kernel")
 
 
+def test_an_unreadable_sample_is_left_out_and_named(place: Path, media: Modality, tmp_path: Path) -> None:
+    for i, path in enumerate(sorted(place.glob("00000*.png"))):
+        (tmp_path / path.name).write_bytes(path.read_bytes() if i else path.read_bytes()[:60])
+    files = stream.Files(tmp_path, media, ())
+    numbers = torch.cat([part.numbers for part in files.parts(None)]).tolist()
+    assert numbers == list(range(1, 10))
+    assert len(files.bad) == 1
+    assert "000000.png" in files.bad[0]
+
+
 def test_empty_and_missing_folders(tmp_path: Path, media: Modality) -> None:
     with pytest.raises(ValueError, match="there is no such folder"):
         score.score_folder(tmp_path / "nothing", None, media)
