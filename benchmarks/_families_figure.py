@@ -32,7 +32,7 @@ def figure(table: dict[str, Any], path: Path) -> None:
     _curves(parts["curves"], table)
     parts["bars"].axis("off")
     for i, name in enumerate(names):
-        _bars(parts["bars"].inset_axes((i / len(names) + 0.02, 0.02, 0.8 / len(names), 0.9)), table, name)
+        _bars(parts["bars"].inset_axes((i / len(names) + 0.04, 0.02, 0.66 / len(names), 0.9)), table, name)
     canvas.savefig(path, dpi=110)
     pyplot.close(canvas)
 
