@@ -48,7 +48,7 @@ def turns(recipe: Recipe, kinds: Mapping[str, Condition]) -> list[Words]:
             raise ValueError("prompt and prompts: say one of them")
         name = by_word("prompt", recipe.sample.prompts, kinds, key="prompts")
         each, keys[name] = [{**said, name: prompt} for prompt in lines(recipe.sample.prompts)], "prompts"
-    each = [one for words in each for one in words_of_files(words, keys, kinds, recipe.modality, recipe.sample.n)]
+    each = [one for words in each for one in words_of_files(words, keys, kinds, recipe)]
     for words in each[: recipe.sample.n]:
         check(words, keys, kinds)
     if not each and recipe.sample.label is None:

@@ -23,6 +23,7 @@ from core.training.seeds import generator_of
 from modalities.modality import Modality
 from tools import asked, build, guidance
 from tools.references import known, rolling, shapes
+from tools.references import words as reference
 from tools.schema import Recipe
 
 
@@ -59,6 +60,7 @@ def plan(recipe: Recipe, media: Modality) -> list[Sample]:
         label = label_number(words.pop("label", None), classes) if wanted == NO_LABEL else wanted
         if classes and not turns and label == NO_LABEL:
             label = seed % len(classes)
+        reference.check(words, kinds, recipe)
         samples.append(Sample(i, seed, label, words))
     return samples
 

@@ -169,6 +169,7 @@ def test_pairs_are_learned_and_missing_ones_are_named(tmp_path, capsys):
         (["reference={clips}#3@first"], "holds 3 references: 0 to 2"),
         (["reference={clips}#0@4"], "all 4 frames: nothing is left to draw"),
         (["condition.known={clips}/test/30.mp4@!first"], "@! is for the kind masked"),
+        (["reference=./none"], "there is no file or folder"),
         (["seconds=2"], "frames= is for clips and seconds= for sounds"),
         (["frames=3"], "the model draws frames=4 at once"),
         (["prompt=hello"], "trained without text; it has known"),
@@ -182,11 +183,20 @@ def test_bad_references_are_one_line(video, clips, tmp_path, capsys, words, expe
     assert expected in error
 
 
+def test_no_reference_is_asked_for_by_that_word(video, tmp_path):
+    """Without a word the samples take turns with examples of the data."""
+    for word, said in ((["reference=none"], {}), ([], {"known"})):
+        out = tmp_path / str(len(word))
+        assert sampled(video, "n=1", f"out={out}", *word) == 0
+        assert set(json.loads((out / "manifest.jsonl").read_text())["conditions"]) == set(said)
+
+
 def test_a_model_without_references_takes_none(tmp_path, capsys):
     run = learned(tmp_path / "run", "image", "media.size=8", "network.patch=4", steps=1)
     assert sampled(run, "n=1", "reference=#0", f"out={tmp_path / 'out'}") == 2
     assert "this model was trained without a reference" in capsys.readouterr().err
-    (tmp_path / "run2").mkdir()
-    run = learned(tmp_path / "run2" / "run", "audio", "network.patch=16", "conditions.mel=mel", steps=1)
+    run = learned(tmp_path / "vocoder", "audio", "network.patch=16", "conditions.mel=mel", steps=1)
+    assert sampled(run, "n=1", "reference=none", f"out={tmp_path / 'out'}") == 2
+    assert "this model was never trained without mel: give it a file, condition.mel=FILE" in capsys.readouterr().err
     assert sampled(run, "n=1", "seconds=1", f"out={tmp_path / 'out'}") == 2
     assert "must be trained to continue" in capsys.readouterr().err
