@@ -40,10 +40,9 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Targ
 def damaged(goal: Target, damage: Callable[[Tensor], Tensor], classes: int = 5) -> Result:
     """The scores of `COUNT` unseen real examples of the first so many classes after `damage` of their stored media."""
     held_out: Source = goal.media.source(None, "test")
-    parts = []
     items = [i for i in range(2000) if i % 5 < classes][:COUNT]  # class of embedded example i is i mod 5
-    for part in stream.real(goal.media, held_out, items, workers=0):
-        parts.append(part._replace(media=damage(part.media)))
+    real = stream.real(goal.media, held_out, items, workers=0)
+    parts = [part._replace(media=damage(part.media)) for part in real]
     found = score.scored(goal, parts)
     assert found is not None
     return found
