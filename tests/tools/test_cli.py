@@ -36,7 +36,10 @@ def test_every_key_can_be_looked_up(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("argv", "line"),
     [
-        (["trian"], "error: unknown command 'trian': did you mean train? (edit, encode, evaluate, recipes, sample, train)\n"),
+        (
+            ["trian"],
+            "error: unknown command 'trian': did you mean train? (edit, encode, evaluate, recipes, sample, train)\n",
+        ),
         (["recipes", "mnst"], "error: unknown recipe 'mnst': did you mean mnist? ("),
         (["train", "modality=imag"], "error: unknown modality 'imag': did you mean image? (audio, image, video)\n"),
         (["sample"], "error: say which run to sample: run=runs/NAME\n"),

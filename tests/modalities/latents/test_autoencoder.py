@@ -56,7 +56,7 @@ def test_one_example_does_not_see_another(rank):
 
 
 def test_a_window_goes_where_it_comes_from():
-    """An input that changes in one window of 4 frames of 4 x 4 leaves far latents as they were; likewise the decoder."""
+    """An input that changes in one window of 4 frames of 4 x 4 leaves far latents alone; likewise the decoder."""
     network = stirred(made(3))
     x0 = torch.zeros(1, 1, 16, 64, 64)
     before = network.encode(x0)
