@@ -12,6 +12,7 @@ from core.operators.blur import Blur
 from core.schedules.cosine import Cosine
 from modalities.audio.modality import AudioModality
 from modalities.image.modality import ImageModality
+from modalities.latents.media import LatentMedia
 from modalities.video.modality import VideoModality
 from tests.tools.small import NETWORK
 from tools import recipe as recipes
@@ -305,3 +306,36 @@ def test_every_sample_has_its_own_seed_whatever_the_batch():
     alone = bench(IMAGE, "inpaint", "sampler.steps=5", n=1)
     third = run(dataclasses.replace(alone, samples=[Sample(0, 2, -1)]), "inpaint", region="0:8,3:7").results
     torch.testing.assert_close(all_at_once[2:], third, atol=1e-5, rtol=0)
+
+
+class Folded(nn.Module):
+    """An exact autoencoder: 2 x 2 pixels are four channels of one position."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unused = nn.Linear(1, 1)
+
+    def encode(self, x0):
+        return torch.nn.functional.pixel_unshuffle(x0, 2)
+
+    def decode(self, z):
+        return torch.nn.functional.pixel_shuffle(z, 2)
+
+    def latent_shape(self, event):
+        return 4 * event[0], event[1] // 2, event[2] // 2
+
+
+def test_a_model_of_latents_is_edited_in_the_pixels_that_they_stand_for():
+    """A region of odd bounds, which no latent has, and pooled pixels: both come out as they were given."""
+    model = LatentMedia(media=IMAGE, autoencoder=Folded(), shift=torch.full((4,), 0.1), scale=torch.full((4,), 1.5))
+    b = dataclasses.replace(bench(IMAGE, "inpaint", "sampler.steps=6"), model=model, space=space_of(model))
+    edited, given = run(b, "inpaint", region="1:4,3:8"), b.file.read(IMAGE)
+    assert edited.facts["solver"] == "diffpir"
+    hidden = torch.zeros(8, 8, dtype=torch.bool)
+    hidden[1:4, 3:8] = True
+    stored = b.space.stored(edited.results)
+    assert torch.equal(stored[..., ~hidden], given.expand_as(stored)[..., ~hidden])
+    assert (edited.results[0] - edited.results[1])[..., hidden].abs().max() > 0.01
+    b = dataclasses.replace(bench(IMAGE, "super_resolve", "sampler.steps=6", degrade=True), model=model, space=b.space)
+    pooled = [torch.nn.functional.avg_pool2d(x, 4) for x in (run(b, "super_resolve", factor=4).results, b.signal())]
+    torch.testing.assert_close(pooled[0], pooled[1].expand_as(pooled[0]), atol=1e-4, rtol=0)
