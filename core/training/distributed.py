@@ -83,15 +83,6 @@ def everyone(rows: Tensor) -> Tensor:
     return torch.stack(box, 1).flatten(0, 1)
 
 
-def of_first(tensor: Tensor) -> Tensor:
-    """The first process's tensor, on all of them; the tensor itself where there is one process."""
-    if not (dist.is_available() and dist.is_initialized()):
-        return tensor
-    box = tensor.clone()
-    dist.broadcast(box, src=0)
-    return box
-
-
 def average(tensors: Iterable[Tensor]) -> None:
     """Replace each tensor by its mean over all processes, in place."""
     if dist.is_available() and dist.is_initialized():

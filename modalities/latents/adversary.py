@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from core.training.distributed import average
+
 MOST = 1e4
 """Of lambda, as in the published code of VQGAN."""
 DELTA = 1e-6
@@ -74,13 +76,14 @@ def adaptive_weight(error: Tensor, generator: Tensor, last: Tensor) -> Tensor:
     """lambda (): the ratio of the gradients of two () losses with respect to the weights of the last layer."""
     (of_error,) = torch.autograd.grad(error, last, retain_graph=True)
     (of_generator,) = torch.autograd.grad(generator, last, retain_graph=True)
+    average([of_error, of_generator])  # over the processes: the gradients of the global batch
     return (of_error.norm() / (of_generator.norm() + DELTA)).clamp(0, MOST).detach()
 
 
 def matching(made: list[Tensor], real: list[Tensor], batch: int) -> Tensor:
-    """(B,): the mean over layers of the L1 distance of their features, relative to the features' mean size."""
+    """(B,): the mean over layers of the L1 distance of their features, relative to the mean size of the real ones."""
     terms = []
     for ours, theirs in zip(made, real, strict=True):
-        distance = (ours - theirs).abs().reshape(batch, -1).float().mean(1)
-        terms.append(distance / theirs.abs().float().mean().clamp_min(1e-6))
+        distance, size = (value.float().abs().reshape(batch, -1).mean(1) for value in (ours - theirs, theirs))
+        terms.append(distance / size.clamp_min(1e-6))
     return torch.stack(terms).mean(0)

@@ -10,7 +10,7 @@ further than the kernels reach: any size that the factors divide can be encoded,
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +46,8 @@ class Autoencoder(nn.Module):
     `forward(x0, noise, label)` is a pass of training: the reconstruction and what the bottleneck says.
     """
 
+    bottleneck: Any  # a `Bottleneck` that is a module
+
     def __init__(
         self, shape: AutoencoderShape, bottleneck: nn.Module, *, rank: int, in_channels: int, classes: int = 0
     ) -> None:
@@ -61,8 +63,8 @@ class Autoencoder(nn.Module):
         self.bottleneck = bottleneck
         self.stem = conv(folded, channels[0], taps)
         self.encoder = Ladder(shape, rank=rank, condition=condition, way=Way.DOWN)
-        self.narrow = conv(channels[-1], bottleneck.in_channels, taps)  # type: ignore[arg-type]
-        self.widen = conv(bottleneck.channels, channels[-1], taps)  # type: ignore[arg-type]
+        self.narrow = conv(channels[-1], self.bottleneck.in_channels, taps)
+        self.widen = conv(self.bottleneck.channels, channels[-1], taps)
         self.decoder = Ladder(shape, rank=rank, condition=condition, way=Way.UP)
         self.head = conv(channels[0], folded, taps)
 
@@ -73,7 +75,7 @@ class Autoencoder(nn.Module):
                 f"this autoencoder is for events of {self.in_channels} channels and {self.rank} axes, "
                 f"got the shape {tuple(event_shape)}"
             )
-        return self.bottleneck.channels, *self.shape.latent_size(event_shape)  # type: ignore[return-value]
+        return self.bottleneck.channels, *self.shape.latent_size(event_shape)
 
     @property
     def factor(self) -> tuple[int, ...]:
@@ -87,7 +89,7 @@ class Autoencoder(nn.Module):
 
     def encode(self, x0: Tensor, label: Tensor | None = None) -> Tensor:
         """x0 (B, C, *size) -> z (B, c, *smaller): the mean, or the nearest code. Nothing is random."""
-        return self.bottleneck.encode(self.narrowed(x0, label))  # type: ignore[operator]
+        return self.bottleneck.encode(self.narrowed(x0, label))
 
     def decode(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         """z (B, c, *smaller) -> x0 (B, C, *size)."""

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from core.ema import EMA
-from core.training.distributed import average
 from core.training.fit import Conditioned, Metrics, check_finite
 from core.training.seeds import generator_of
 from modalities.latents.adversary import Adversary, adaptive_weight
@@ -77,7 +76,7 @@ def _set_rate(rate: float, optimizer: torch.optim.Optimizer, adversary: Adversar
 def _noise(network: Autoencoder, x0: Tensor, generator: torch.Generator, rank: int, ranks: int) -> Tensor:
     """What the bottleneck draws, for the global batch; this process holds its rows rank, rank + ranks, …"""
     size = network.latent_shape(x0.shape[1:])[1:]
-    return network.bottleneck.noise(len(x0) * ranks, size, generator, slice(rank, None, ranks))  # type: ignore[operator]
+    return network.bottleneck.noise(len(x0) * ranks, size, generator, slice(rank, None, ranks))
 
 
 def _clip(parameters: list[nn.Parameter], clip_norm: float) -> Tensor:
@@ -113,7 +112,6 @@ def _backward(
             with autocast():
                 verdict = opponent.judge(x_hat, x0[rows], some)
             balance = adaptive_weight(error.mean(), verdict.generator.mean(), network.last)
-            average([balance])
             added = opponent.weight * balance * verdict.generator + opponent.features * verdict.features
             total = total + added.sum() / size
             parts |= {"adversarial": verdict.generator.mean().detach(), "features": verdict.features.mean().detach()}

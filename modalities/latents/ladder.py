@@ -67,7 +67,7 @@ class Ladder(nn.Module):
     def forward(self, x: Tensor, condition: Tensor, frames: int) -> tuple[Tensor, int]:
         order = range(len(self.levels)) if self.way is Way.DOWN else range(len(self.levels) - 1, -1, -1)
         for level in order:
-            for rung in self.levels[level]:  # type: ignore[union-attr]
+            for rung in self.levels[level]:  # type: ignore[attr-defined]
                 x = rung(x, condition, frames)
             if self.way is Way.DOWN and level < len(self.steps):
                 t = self.steps[level][1]

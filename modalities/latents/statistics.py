@@ -40,16 +40,17 @@ class Statistics:
 
 def measured(latents: Iterable[Tensor]) -> Statistics:
     """From batches z (b, c, *size), in float64. Raises ValueError where there are none."""
-    count, examples, total, square, shape = 0, 0, torch.zeros(()), torch.zeros(()), (0,)
+    count, examples, total, square = 0, 0, torch.zeros(()), torch.zeros(())
+    shape: list[int] = []
     for z in latents:
         flat = z.double().transpose(0, 1).flatten(1)  # (c, b * positions)
         total, square = total + flat.sum(1).cpu(), square + flat.square().sum(1).cpu()
-        count, examples, shape = count + flat.shape[1], examples + len(z), tuple(z.shape[1:])
+        count, examples, shape = count + flat.shape[1], examples + len(z), list(z.shape[1:])
     if not count:
         raise ValueError("there are no latents to measure: the data source is empty")
     mean = total / count
     deviation = (square / count - mean.square()).clamp_min(0).sqrt().clamp_min(LEAST)
-    return Statistics(mean.tolist(), (1 / deviation).tolist(), list(shape), examples)
+    return Statistics(mean.tolist(), (1 / deviation).tolist(), shape, examples)
 
 
 def save(statistics: Statistics, path: Path) -> None:

@@ -79,10 +79,10 @@ def report(recipe: Recipe, media: Modality, model: Autoencoder, device: torch.de
         made = media.decode(model.decode(model.encode(x0, label), label).float())
         for name, values in MEASURES[media.name](made, stored).items():
             rows.setdefault(name, []).append(values.cpu())  # (b,), or (b, frames)
-    values = {name: torch.cat(parts) for name, parts in rows.items()}
-    means = {name: float(v.mean()) for name, v in values.items()}
-    frames = {name: v.mean(0).tolist() for name, v in values.items() if v.ndim == 2}
-    return Report(split, len(next(iter(values.values()))), means, frames)
+    whole = {name: torch.cat(parts) for name, parts in rows.items()}
+    means = {name: float(v.mean()) for name, v in whole.items()}
+    frames = {name: v.mean(0).tolist() for name, v in whole.items() if v.ndim == 2}
+    return Report(split, len(next(iter(whole.values()))), means, frames)
 
 
 def of_image(made: Tensor, stored: Tensor) -> dict[str, Tensor]:

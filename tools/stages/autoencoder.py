@@ -51,7 +51,7 @@ class Autoencoder:
         torch.manual_seed(seed_of(recipe.seed))  # for the initial weights
         self.network = build.autoencoder(recipe, media).to(world.device)
         if recipe.channels_last and self.network.rank == 2:
-            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.network.to(memory_format=torch.channels_last)
         self.ema = EMA(self.network, build.component("core.averages", recipe.ema))
         self.objective = build.reconstruction(recipe)
         self.optimizer = build.optimizer(recipe, self.network, torch.nn.Module())
@@ -194,7 +194,7 @@ def drawn(recipe: Recipe, media: Modality, network: Network, device: torch.devic
             some = samples[first : first + recipe.sample.batch]
             noise = torch.stack([torch.randn(shape, generator=generator_of(sample.seed)) for sample in some])
             label = torch.tensor([sample.label for sample in some], device=device)
-            z = network.bottleneck.draw(recipe.sampler.noise_scale * noise.to(device))  # type: ignore[operator]
+            z = network.bottleneck.draw(recipe.sampler.noise_scale * noise.to(device))
             yield some, network.decode(z, label)
 
     return draw

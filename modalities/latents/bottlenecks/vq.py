@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, one_hot
 
-from core.training.distributed import average, of_first
+from core.training.distributed import everyone
 from modalities.latents.autoencoder import Coded
 from modalities.latents.bottlenecks._use import perplexity
 
@@ -59,10 +59,9 @@ class Vq(nn.Module):
         return torch.rand(batch, self.codes, generator=generator, device=generator.device)[mine]
 
     def forward(self, h: Tensor, noise: Tensor, numbers: int) -> Coded:
-        vectors = h.movedim(1, -1).flatten(0, -2)  # (B * positions, channels)
         if self.training:
-            self._revive(vectors.detach(), noise)
-        k = self.nearest(vectors)
+            self._revive(vectors_of(everyone(h.detach())), everyone(noise[:1])[0])
+        k = self.nearest(vectors_of(h))
         z = embedding(k, self.embed)
         z = z.unflatten(0, (len(h), *h.shape[2:])).movedim(-1, 1)
         loss = self.commitment * (h - z.detach()).square().flatten(1).mean(1)
@@ -70,7 +69,7 @@ class Vq(nn.Module):
             loss = loss + (h.detach() - z).square().flatten(1).mean(1)
         counts = torch.bincount(k, minlength=self.codes)
         if self.training:
-            self._follow(vectors.detach(), k)
+            self._follow(vectors_of(h.detach()), k)
         return Coded(h + (z - h).detach(), loss, {"perplexity": perplexity(counts)})
 
     def encode(self, h: Tensor) -> Tensor:
@@ -92,10 +91,10 @@ class Vq(nn.Module):
 
     @torch.no_grad()
     def _revive(self, vectors: Tensor, noise: Tensor) -> None:
-        """Put codes that are hardly used where a vector of this batch lies, with the use of an average one."""
+        """Put codes that are hardly used where vectors of the global batch lie, with the use of an average one."""
         even = len(vectors) / self.codes
         dead = self.used < self.restart * even if self.restart else self.used == 0
-        candidates = of_first(vectors[(noise[0] * len(vectors)).long()])
+        candidates = vectors[(noise * len(vectors)).long()]
         self.embed.copy_(torch.where(dead[:, None], candidates, self.embed))
         self.used.copy_(torch.where(dead, even, self.used))
         self.sums.copy_(torch.where(dead[:, None], even * self.embed, self.sums))
@@ -104,12 +103,17 @@ class Vq(nn.Module):
     def _follow(self, vectors: Tensor, k: Tensor) -> None:
         """Average how often each code was chosen, and by which vectors; with update=ema the code is their mean."""
         chosen = one_hot(k, self.codes).to(vectors.dtype)
-        counts, sums = chosen.sum(0), chosen.T @ vectors
-        average([counts, sums])
+        counts = everyone(chosen.sum(0, keepdim=True)).sum(0)
+        sums = everyone((chosen.T @ vectors).unsqueeze(0)).sum(0)
         self.used.lerp_(counts, 1 - self.decay)
         self.sums.lerp_(sums, 1 - self.decay)
         if self.update == "ema":
             self.embed.copy_(self.sums / self.used.clamp_min(1e-6)[:, None])
+
+
+def vectors_of(h: Tensor) -> Tensor:
+    """(B, channels, *size) -> (B * positions, channels)."""
+    return h.movedim(1, -1).flatten(0, -2)
 
 
 vq = Vq
