@@ -4,7 +4,7 @@
 
 The gradient is copied from z to h (eq. 1 and 3). Codes are learned by the second term (update=gradient) or follow the
 vectors that chose them (update=ema; app. A.1, which forgets with `decay`). A code that is hardly chosen any more takes
-the place of a vector of the batch (as in Dhariwal et al. 2020, app. B.1): otherwise most would die early.
+the place of a vector of the batch (as in Dhariwal et al. 2020, sec. 3.1): otherwise most would die early.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""L1 over a Laplacian pyramid (Bojanowski et al. 2018, sec. 2.2, after Ling & Okada 2006): every octave counts alike.
+"""L1 over a Laplacian pyramid (Bojanowski et al. 2018, after Ling & Okada 2006): every octave counts alike.
 
     sum_j mean |L_j(x_hat) - L_j(x0)|,       L_j = G_j - up(G_{j+1}), the last L = G;   G_{j+1} = down(G_j)
 
