@@ -11,6 +11,7 @@ import functools
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,7 +38,7 @@ def windows(denoise: Denoise, size: Sequence[int], *, overlap: float = 0.5) -> D
         weight = tent(wanted, x)
         total, weights = torch.zeros_like(x), x.new_zeros(have)
         for start in itertools.product(*(starts(h, w, overlap) for h, w in zip(have, wanted, strict=True))):
-            where = (..., *(slice(s, s + w) for s, w in zip(start, wanted, strict=True)))
+            where: Any = (..., *(slice(s, s + w) for s, w in zip(start, wanted, strict=True)))
             total[where] += (weight * denoise(x[where].contiguous(), t)).to(x.dtype)
             weights[where] += weight
         return total / weights

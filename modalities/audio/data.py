@@ -4,6 +4,7 @@ root/class/name.wav   train-*.parquet   *-train-*.tar   one long recording   Non
 """
 
 from pathlib import Path
+from typing import Any
 
 from modalities.audio.compositions import Compositions
 from modalities.audio.decode import AudioDecoder
@@ -32,6 +33,12 @@ def source(
         raise ValueError(f"samples={samples}, sample_rate={sample_rate}, channels={channels}: each must be at least 1")
     if path is None:
         length, seed = embedded_split(split)
-        form = {"samples": samples, "sample_rate": sample_rate, "channels": channels, "length": length, "seed": seed}
+        form: dict[str, Any] = {
+            "samples": samples,
+            "sample_rate": sample_rate,
+            "channels": channels,
+            "length": length,
+            "seed": seed,
+        }
         return Compositions(**form, held_out=split == "test") if embedded == "composed" else Synthetic(**form)
     return Files(container(path, split, "audio"), AudioDecoder(samples, sample_rate, channels))

@@ -91,5 +91,7 @@ def mel_filters(sample_rate: int, n_fft: int, bands: int) -> Tensor:
 
 def smaller(pixels: Tensor, side: int) -> Tensor:
     """(N, C, H, W) averaged down to at most `side` in height and width."""
-    size = [min(length, side) for length in pixels.shape[-2:]]
-    return pixels if size == list(pixels.shape[-2:]) else adaptive_avg_pool2d(pixels, size)
+    height, width = pixels.shape[-2:]
+    if max(height, width) <= side:
+        return pixels
+    return adaptive_avg_pool2d(pixels, (min(height, side), min(width, side)))

@@ -139,8 +139,8 @@ class Cache:
                 ours = getattr(media, option)
                 raise ValueError(f"{self.path} holds latents of media with {option}={theirs}; this recipe says {ours}")
         if tuple(self.facts.latent_shape) != tuple(shape):
-            theirs = tuple(self.facts.latent_shape)
-            raise ValueError(f"{self.path} holds latents of shape {theirs}; this recipe's have {tuple(shape)}")
+            held = tuple(self.facts.latent_shape)
+            raise ValueError(f"{self.path} holds latents of shape {held}; this recipe's have {tuple(shape)}")
         if getattr(media, "flip", False) and not self.facts.flip:
             raise ValueError(f"{self.path} holds no mirrored latents: make it with media.flip=true, or train without")
 

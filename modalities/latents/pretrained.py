@@ -68,7 +68,7 @@ class Pretrained(nn.Module):
 
     def spread(self) -> tuple[list[float], list[float]] | None:
         """Shift and scale per channel that the model was published with; None where it states none: measure them."""
-        config = self.model.config
+        config: Any = self.model.config
         mean, std, factor = (config.get(k) for k in ("latents_mean", "latents_std", "scaling_factor"))
         if mean and std:
             return list(mean), [(factor or 1.0) / s for s in std]
@@ -92,7 +92,7 @@ class Pretrained(nn.Module):
         return out.latents if hasattr(out, "latents") else out.latent
 
     def _latent_shape(self, event: tuple[int, ...]) -> tuple[int, ...]:
-        config = self.model.config
+        config: Any = self.model.config
         channels = config.get("audio_channels") or config.get("out_channels") or config["in_channels"]
         if event[0] != channels:
             raise ValueError(f"{type(self.model).__name__} encodes {channels} channels, the media have {event[0]}")

@@ -14,6 +14,7 @@ all of it gives nearly the same. Memory is that of one tile.
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,7 +43,8 @@ def tiled(decode: Callable[[Tensor], Tensor], z: Tensor, *, tile: int) -> Tensor
     total, weights = torch.empty(0), torch.empty(0)
     factors: list[int] = []
     for at in itertools.product(*places):
-        piece = decode(z[(..., *(slice(a, a + side) for a, side in zip(at, sides, strict=True)))].contiguous())
+        part: Any = (..., *(slice(a, a + side) for a, side in zip(at, sides, strict=True)))
+        piece = decode(z[part].contiguous())
         if not factors:
             factors = [factor(piece.shape[axis], side) for side, axis in zip(sides, axes, strict=True)]
             size = [z.shape[axis] * f for axis, f in zip(axes, factors, strict=True)]
@@ -51,7 +53,7 @@ def tiled(decode: Callable[[Tensor], Tensor], z: Tensor, *, tile: int) -> Tensor
         weight = torch.ones((), device=z.device)
         for axis, a, side, f in zip(axes, at, sides, factors, strict=True):
             weight = weight[..., None] * ramp(a, side, z.shape[axis], overlap, f).to(z.device)
-        where = (..., *(slice(a * f, (a + side) * f) for a, side, f in zip(at, sides, factors, strict=True)))
+        where: Any = (..., *(slice(a * f, (a + side) * f) for a, side, f in zip(at, sides, factors, strict=True)))
         total[where] += weight * piece
         weights[where] += weight
     return total / weights

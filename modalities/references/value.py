@@ -21,7 +21,7 @@ class Value(NamedTuple):
     """The parts of a reference; `path` None is the embedded generator, `index` None the first of a place."""
 
     path: str | None
-    index: int | None = None
+    index: int | None = None  # type: ignore[assignment]  # a tuple's own `index` is not used here
     what: str = ""
     """`@WHAT` or `@!WHAT` as it was written."""
 

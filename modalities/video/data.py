@@ -4,6 +4,7 @@ root/class/name.mp4   train-*.parquet   *-train-*.tar (animated GIFs too)   one 
 """
 
 from pathlib import Path
+from typing import Any
 
 from modalities.data.example import Source
 from modalities.data.files import Files
@@ -37,6 +38,6 @@ def source(
         )
     if path is None:
         length, seed = embedded_split(split)
-        form = {"size": size, "frames": frames, "channels": channels, "length": length, "seed": seed}
+        form: dict[str, Any] = {"size": size, "frames": frames, "channels": channels, "length": length, "seed": seed}
         return Compositions(**form, held_out=split == "test") if embedded == "composed" else Synthetic(**form)
     return Files(container(path, split, "video"), VideoDecoder(size, frames, channels, stride))

@@ -6,6 +6,7 @@ what is far apart has nothing to do with each other but through what lies betwee
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -59,6 +60,6 @@ def placed(signal: Tensor, before: Sequence[int], after: Sequence[int]) -> tuple
     size = [n + b + a for n, b, a in zip(signal.shape[2:], before, after, strict=True)]
     canvas = signal.new_zeros(1, signal.shape[1], *size)
     known = torch.zeros(size, dtype=torch.bool, device=signal.device)
-    where = tuple(slice(b, b + n) for n, b in zip(signal.shape[2:], before, strict=True))
-    canvas[(..., *where)], known[where] = signal, True
+    where: Any = (..., *(slice(b, b + n) for n, b in zip(signal.shape[2:], before, strict=True)))
+    canvas[where], known[where] = signal, True
     return canvas, known

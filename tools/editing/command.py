@@ -134,6 +134,6 @@ def described() -> str:
     lines = []
     for task in tasks():
         made = discover.resolve(TASKS, module(task))
-        first = (inspect.getmodule(made).__doc__ or "").splitlines()[0]  # type: ignore[union-attr]
+        first = (inspect.getmodule(made).__doc__ or "").splitlines()[0]
         lines += [f"    {task} " + " ".join(f"[{n}=]" for n in options_of(task)), f"        {first}"]
     return "\n".join(lines)

@@ -77,9 +77,10 @@ def gather(
             logits = seen.logits if seen.logits is not None else seen.features[:, :0]
             columns = (part.numbers, seen.features, logits, part.labels, statistics(part.media))
             kept.append(Rows(*(column.cpu()[fresh] for column in columns)))
-    all_moments, all_kept = ([moments], kept) if world is None else (world.gathered(moments), world.gathered(kept))
+    all_moments, all_kept = [moments], kept
     if world is not None:
-        all_kept = [rows for some in all_kept for rows in some]
+        all_moments = world.gathered(moments)
+        all_kept = [rows for some in world.gathered(kept) for rows in some]
         if not world.first:
             return None
     if not all_kept:

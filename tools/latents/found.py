@@ -61,7 +61,7 @@ def of_run(path: Path) -> Found:
 def pretrained(name: str) -> Found:
     """One of diffusers; images and clips are in [-1, 1] for all of them, sounds are the samples themselves."""
     autoencoder = load_pretrained(name)
-    config = autoencoder.model.config
+    config: Any = autoencoder.model.config
     media = {}
     if autoencoder.modality == "audio":
         media = {"sample_rate": config["sampling_rate"], "representation": "waveform", "scale": 1.0}

@@ -39,7 +39,7 @@ class Gan:
         self.generator, self.critic = Generator(shape).to(world.device), Critic(shape).to(world.device)
         if recipe.channels_last and shape.rank < 3:
             for network in (self.generator, self.critic):
-                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+                network.to(memory_format=torch.channels_last)
         self.ema = EMA(self.generator, build.component("core.averages", recipe.ema))
         self.tracked = Tracked(self.generator, recipe.posthoc.sigma_rels) if recipe.posthoc.every else None
         nothing = torch.nn.Module()

@@ -45,8 +45,8 @@ class Cache:
         if lacking:
             most = torch.finfo(self.dtype).max
             for key, states in zip(lacking, encode(list(lacking.values())), strict=True):
-                found[key] = states.clamp(-most, most).to(self.dtype)
-                self.put(key, found[key])
+                found[key] = kept = states.clamp(-most, most).to(self.dtype)
+                self.put(key, kept)
         return [state.float() for key in keys if (state := found[key]) is not None]
 
     def get(self, key: str) -> Tensor | None:
