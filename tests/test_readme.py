@@ -36,8 +36,8 @@ def test_the_commands_are_accepted() -> None:
     commands = [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()]
     train = [command[2:] for command in commands if command[:2] == ["trifuse", "train"]]
     sample = [command[2:] for command in commands if command[:2] == ["trifuse", "sample"]]
-    assert len(train) == 6
-    assert len(sample) == 3
+    assert len(train) == 9
+    assert len(sample) == 4
     trained = {recipe.run: recipe for recipe in map(recipes.load, train)}
     assert {recipe.modality for recipe in trained.values()} == {"image", "audio", "video"}
     for argv in sample:
