@@ -1,11 +1,10 @@
 """All conditions of a network but its classes: rows in, and what enters by each of the three ways out.
 
-    embedding = sum of what enters by norm + W_p sum(tokens) / sqrt(n)      (B, channels), beside the noise level's
+    embedding = sum of what enters by norm + W_p mean(tokens)         (B, channels), beside that of the noise level
     tokens    = [null, tokens of what enters by attention ...]        the null token is what is left where all is absent
     signals   = what enters by concat
 
-The sum over the n tokens of a row is zero where there are none, and by sqrt(n) as large for long texts as for short
-ones; in their mean a word would weigh 1/n of what a class does. That it modulates the residual blocks too (Saharia et
+The mean over the tokens of a row is zero where there are none. That it modulates the residual blocks too (Saharia et
 al. 2022, sec. 2.3) tells small networks, which have attention at few levels, what is asked for.
 """
 
@@ -72,7 +71,7 @@ class Conditions(nn.Module):
         given = None
         if self.attends:
             given = self._tokens(tokens, masks)
-            embeddings.append(self.pooled(pool(torch.cat(tokens, dim=1), torch.cat(masks, dim=1))))
+            embeddings.append(self.pooled(mean(torch.cat(tokens, dim=1), torch.cat(masks, dim=1))))
         embedding = torch.stack(embeddings).sum(0) if embeddings else None
         return Entering(embedding, given, tuple(signals))
 
@@ -88,7 +87,7 @@ class Conditions(nn.Module):
         return Tokens(torch.cat([null, *tokens], dim=1), torch.cat([masks[0].new_ones(B, 1), *masks], dim=1))
 
 
-def pool(tokens: Tensor, mask: Tensor) -> Tensor:
-    """The sum over the n tokens (B, L, C) that the mask (B, L) lets through by sqrt(n): (B, C), zero where n is 0."""
+def mean(tokens: Tensor, mask: Tensor) -> Tensor:
+    """The mean over the tokens (B, L, C) that the mask (B, L) lets through: (B, C), zero where it lets none."""
     weight = mask.to(tokens.dtype)
-    return (tokens * weight[:, :, None]).sum(1) / weight.sum(1, keepdim=True).clamp(min=1).sqrt()
+    return (tokens * weight[:, :, None]).sum(1) / weight.sum(1, keepdim=True).clamp(min=1)

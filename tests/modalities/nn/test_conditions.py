@@ -13,7 +13,7 @@ from modalities.audio.network import SpectrogramUNet, WaveformUNet
 from modalities.condition import build
 from modalities.image.network import ImageUNet
 from modalities.nn.concat import Signal, beside, presented
-from modalities.nn.conditions import Conditions, pool
+from modalities.nn.conditions import Conditions, mean
 from modalities.nn.cross_attention import CrossAttention, Tokens
 from modalities.video.network import VideoUNet
 
@@ -214,11 +214,9 @@ def test_signals_are_brought_to_the_size_of_x_or_of_its_patches():
         beside([(fine[:, :, 0], True)], x, 2)
 
 
-def test_pooled_tokens_keep_their_variance_and_none_are_zero():
+def test_the_mean_over_no_tokens_is_zero():
     tokens, mask = torch.randn(2, 3, 4), torch.tensor([[True, False, True], [False] * 3])
-    torch.testing.assert_close(
-        pool(tokens, mask), torch.stack([(tokens[0, 0] + tokens[0, 2]) / 2**0.5, torch.zeros(4)])
-    )
+    torch.testing.assert_close(mean(tokens, mask), torch.stack([(tokens[0, 0] + tokens[0, 2]) / 2, torch.zeros(4)]))
 
 
 def test_text_needs_a_level_with_attention():
