@@ -1,6 +1,7 @@
 """Draw what the controls of sampling do: a row per value, the same seeds in every row.
 
-    python docs/figures/creativity.py run=runs/NAME [out=docs/pictures] [name=creativity] [columns=8] [key=value ...]
+    python docs/figures/creativity.py run=runs/NAME [out=docs/pictures] [name=creativity] [columns=8] [figures=A,B]
+                                      [key=value ...]
 
 Other keys are those of sampling and hold for all figures. The figures: `NAME-temperature` (noise_scale, score_scale),
 `NAME-guidance` (scale; an interval of levels), `NAME-samplers` (deterministic and stochastic ones, eta), `NAME-steps`
@@ -39,9 +40,9 @@ Rows = Sequence[tuple[str, Sequence[str]]]
 STAGES = 9
 FIGURES: dict[str, Rows] = {
     "temperature": [
-        *((f"noise_scale {v}", ("sampler=ddpm", "sampler.steps=100", f"sampler.noise_scale={v}"))
+        *((f"noise {v}", ("sampler=ddpm", "sampler.steps=100", f"sampler.noise_scale={v}"))
           for v in (0.7, 0.85, 1.0, 1.15)),
-        *((f"score_scale {v}", ("sampler=heun", f"sampler.score_scale={v}")) for v in (0.5, 1.0, 2.0, 4.0)),
+        *((f"score {v}", ("sampler=heun", f"sampler.score_scale={v}")) for v in (0.5, 1.0, 2.0, 4.0)),
     ],
     "guidance": [
         *((f"scale {v}", (f"guidance.scale={v}",)) for v in (0, 1, 2, 4, 8)),
@@ -113,13 +114,16 @@ def draw(media: Modality, x0: Tensor, captions: Sequence[str], columns: int, pat
 
 def main(argv: list[str]) -> int:
     given = dict(word.split("=", 1) for word in argv if "=" in word)
-    model = Model([word for word in argv if word.partition("=")[0] not in ("out", "name", "columns")])
+    wanted = given.get("figures", ",".join([*FIGURES, "stages"])).split(",")
+    model = Model([word for word in argv if word.partition("=")[0] not in ("out", "name", "columns", "figures")])
     columns = 4 if model.media.name == "audio" else int(given.get("columns", 8))
     out, name = Path(given.get("out", "docs/pictures")), given.get("name", "creativity")
-    for title, rows in FIGURES.items():
+    for title, rows in ((title, rows) for title, rows in FIGURES.items() if title in wanted):
         x0 = torch.cat([model.samples(columns, *words) for _, words in rows])
         draw(model.media, x0, [caption for caption, _ in rows], columns, out / f"{name}-{title}.png")
         print(f"wrote {out / f'{name}-{title}.png'}", flush=True)
+    if "stages" not in wanted:
+        return 0
     forward, backward = model.stages()
     if model.media.name == "audio":
         forward, backward = forward[::2][:4], backward[::2][-4:]
