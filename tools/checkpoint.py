@@ -84,6 +84,11 @@ def save(
     return final
 
 
+def weights_of(recipe: Recipe) -> str:
+    """Which file of a checkpoint `sample.weights` asks for: `ema` or `model`."""
+    return "ema" if recipe.sample.weights == "ema" else "model"
+
+
 def weights(folder: Path, name: str, device: torch.device | str = "cpu") -> dict[str, Tensor]:
     """The tensors of `model` or `ema`. Raises ValueError where the file is missing or damaged."""
     path = folder / f"{name}.safetensors"

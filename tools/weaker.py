@@ -34,5 +34,5 @@ def weaker(recipe: Recipe, media: Modality, device: torch.device) -> Denoiser | 
         if ours != theirs:
             raise ValueError(f"guidance.weaker={recipe.guidance.weaker}: its {key} is {theirs}, that of the run {ours}")
     denoiser = build.denoiser(other, media).to(device)
-    load_weights(denoiser.network, folder, "ema" if recipe.sample.weights == "ema" else "model", device)
+    load_weights(denoiser.network, folder, checkpoint.weights_of(recipe), device)
     return denoiser.eval().requires_grad_(False)

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
 
 from core.condition import Condition
 from core.denoiser import Denoiser
@@ -22,6 +21,7 @@ from core.ema import EMA
 from core.training.distributed import average
 from core.training.objective import Drawn, Objective
 from core.training.seeds import generator_of
+from core.training.update import clipped, set_rate
 
 Conditioned = tuple[Tensor, Condition]
 """A batch for training: x0 (B, *event) on the device, and its condition."""
@@ -73,15 +73,14 @@ def fit(
     previous: Metrics | None = None
     for step, (x0, cond) in enumerate(batches, start):
         rate = learning_rate(step)
-        for group in optimizer.param_groups:
-            group["lr"] = rate * group.get("lr_scale", 1.0)
+        set_rate(optimizer, rate)
         generator = generator_of(seed, step, device=x0.device)
         optimizer.zero_grad(set_to_none=True)
         drawn = objective.draw(denoiser.schedule, x0, cond, generator, rank=rank, ranks=ranks, step=step)
         losses = _backward(denoiser, objective, x0, drawn, accumulate, autocast)
         objective.observe(drawn, losses)
         average(p.grad for p in objective.modules.parameters() if p.grad is not None)
-        grad_norm = clip_grad_norm_(parameters, clip_norm if clip_norm > 0 else float("inf"))
+        grad_norm = clipped(parameters, clip_norm)
         if previous is not None:
             check_finite(previous)
         optimizer.step()

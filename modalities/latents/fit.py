@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
 
 from core.ema import EMA
 from core.training.fit import Conditioned, Metrics, check_finite
 from core.training.seeds import generator_of
+from core.training.update import clipped, set_rate
 from modalities.latents.adversary import Adversary, adaptive_weight
 from modalities.latents.autoencoder import Autoencoder
 from modalities.latents.objective import Objective
@@ -49,13 +49,16 @@ def fit(
     parameters = [p for p in network.parameters() if p.requires_grad]
     previous: Metrics | None = None
     for step, (x0, cond) in enumerate(batches, start):
-        rate = _set_rate(learning_rate(step), optimizer, adversary)
+        rate = learning_rate(step)
+        set_rate(optimizer, rate)
+        if adversary is not None:
+            set_rate(adversary.optimizer, rate)
         label = None if cond is None else cond.get("label")
         opponent = adversary if adversary is not None and progress() >= adversary.start else None
         noise = _noise(network, x0, generator_of(seed, step, device=x0.device), rank, ranks)
         optimizer.zero_grad(set_to_none=True)
         losses, parts, made = _backward(model, network, objective, opponent, x0, label, noise, accumulate, autocast)
-        grad_norm = _clip(parameters, clip_norm)
+        grad_norm = clipped(parameters, clip_norm)
         if previous is not None:
             check_finite(previous)
         optimizer.step()
@@ -66,21 +69,10 @@ def fit(
         yield previous
 
 
-def _set_rate(rate: float, optimizer: torch.optim.Optimizer, adversary: Adversary | None) -> float:
-    for one in (optimizer, *([] if adversary is None else [adversary.optimizer])):
-        for group in one.param_groups:
-            group["lr"] = rate * group.get("lr_scale", 1.0)
-    return rate
-
-
 def _noise(network: Autoencoder, x0: Tensor, generator: torch.Generator, rank: int, ranks: int) -> Tensor:
     """What the bottleneck draws, for the global batch; this process holds its rows rank, rank + ranks, …"""
     size = network.latent_shape(x0.shape[1:])[1:]
     return network.bottleneck.noise(len(x0) * ranks, size, generator, slice(rank, None, ranks))
-
-
-def _clip(parameters: list[nn.Parameter], clip_norm: float) -> Tensor:
-    return clip_grad_norm_(parameters, clip_norm if clip_norm > 0 else float("inf"))
 
 
 def _backward(
@@ -136,6 +128,6 @@ def _teach(
     opponent.optimizer.zero_grad(set_to_none=True)
     with autocast():
         loss = opponent.learn(made, x0, label)
-    _clip(list(opponent.panel.parameters()), clip_norm)
+    clipped(opponent.panel.parameters(), clip_norm)
     opponent.optimizer.step()
     return loss

@@ -7,6 +7,7 @@ amplitude a reads a/2 at its bin; M is the bank of triangular filters on Slaney'
 1987; as in torchaudio and librosa with norm=None). Padding by (n_fft - hop)/2 on both sides gives T/hop frames.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -47,8 +48,9 @@ class Mel:
     def highest(self) -> float:
         return self.sample_rate / 2 if self.fmax is None else self.fmax
 
+    @functools.cache  # noqa: B019  # a handful of settings in a process, asked for at every step of training
     def bank(self) -> Tensor:
-        """The filters: (n_fft/2 + 1, n_mels)."""
+        """The filters: (n_fft/2 + 1, n_mels), not to be changed."""
         from torchaudio.functional import melscale_fbanks
 
         # An empty filter is a ValueError below; torchaudio's own warning would come first.

@@ -129,7 +129,7 @@ def copy_run(run: Path, to: Path) -> None:
     """The parts of a run of `stage=autoencoder` that its latents need: recipe, averaged weights, `latents.json`."""
     folder = checkpoint.latest(run)
     assert folder is not None, "`found` has looked"
-    name = "ema" if recipes.read(run / "recipe.yaml").sample.weights == "ema" else "model"
+    name = checkpoint.weights_of(recipes.read(run / "recipe.yaml"))
     target = to / "checkpoints" / folder.name
     target.mkdir(parents=True)
     for part in (f"{name}.safetensors", "recipe.yaml"):

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
 
 from core.training.distributed import average
 from core.training.fit import Conditioned, Metrics, check_finite
 from core.training.seeds import generator_of
+from core.training.update import clipped, set_rate
 from modalities.adversarial.duel import Loss, critic_loss, generator_loss
 from tools.schema import Recipe
 
@@ -104,9 +104,8 @@ def update(
         (found[0].sum() / count).backward()
         sums.append(torch.stack([value.detach().sum() for value in found]))
     average(p.grad for p in network.parameters() if p.grad is not None)
-    norm = clip_grad_norm_(network.parameters(), clip_norm if clip_norm > 0 else float("inf"))
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group.get("lr_scale", 1.0)
+    norm = clipped(network.parameters(), clip_norm)
+    set_rate(optimizer, rate)
     optimizer.step()
     return list(torch.stack(sums).sum(0) / count), norm.detach()
 

@@ -210,7 +210,7 @@ def measured(recipe: Recipe, media: Modality, network: Network, source: typing.A
 def network_of(recipe: Recipe, media: Modality, folder: Path, device: torch.device) -> Network:
     """The autoencoder of a checkpoint, averaged or raw as `sample.weights` says, ready to use."""
     network = build.autoencoder(recipe, media).to(device)
-    load_weights(network, folder, "ema" if recipe.sample.weights == "ema" else "model", device)
+    load_weights(network, folder, checkpoint.weights_of(recipe), device)
     return network.eval().requires_grad_(False)
 
 

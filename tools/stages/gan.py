@@ -21,6 +21,7 @@ from modalities.adversarial.generator import Generator
 from modalities.modality import Modality
 from tools import build, checkpoint, sample_folder, snapshots
 from tools.checkpoint import Counters
+from tools.restored import fill
 from tools.schema import Recipe
 from tools.stage import Draw
 from tools.stages._gan_draw import drawn, plan
@@ -132,11 +133,7 @@ class Gan:
     @staticmethod
     def restored(recipe: Recipe, media: Modality, folder: Path, device: torch.device) -> Draw:
         generator = Generator(plan(recipe, media)).to(device)
-        if recipe.sample.sigma_rel is not None:
-            step = int(folder.name.removeprefix("step-"))
-            snapshots.load(generator, Path(recipe.run), step, recipe.sample.sigma_rel, device)
-        else:
-            load_weights(generator, folder, "ema" if recipe.sample.weights == "ema" else "model", device)
+        fill(generator, recipe, folder, device)
         return drawn(recipe, generator.eval().requires_grad_(False))
 
 
