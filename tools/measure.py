@@ -45,20 +45,21 @@ def measured(recipe: Recipe, source: Source, device: torch.device) -> Recipe:
         of_latents = statistics.measured([some_x0(recipe, source, build.modality(recipe))])
         space = dataclasses.replace(recipe.latent_space, shift=of_latents.shift, scale=of_latents.scale)
         recipe = dataclasses.replace(recipe, latent_space=space)
+    media = build.modality(recipe)  # once: that of latents reads its autoencoder
     if recipe.denoiser.sigma_data is None:
-        spread = spread_of(some_x0(recipe, source, build.modality(recipe)))
+        spread = spread_of(some_x0(recipe, source, media))
         sigma_data = max(round(spread, 4), 1e-3)  # mid-grey pictures have no spread, and must not divide by it
         recipe = dataclasses.replace(recipe, denoiser=dataclasses.replace(recipe.denoiser, sigma_data=sigma_data))
-    return asked_for(recipe, source) if recipe.conditions else recipe
+    return asked_for(recipe, source, media) if recipe.conditions else recipe
 
 
-def asked_for(recipe: Recipe, source: Source) -> Recipe:
+def asked_for(recipe: Recipe, source: Source, media: Modality) -> Recipe:
     """`recipe` with the options of its conditions that only the data know, and what some examples are conditioned on.
 
     Raises ValueError where the data do not have what a condition needs.
     """
     conditions = {}
-    for name, kind in build.conditions(recipe, build.modality(recipe)).items():
+    for name, kind in build.conditions(recipe, media).items():
         node = recipe.conditions[name]
         if any(node.get(option) is None for option in kind.measured):
             try:
@@ -67,7 +68,7 @@ def asked_for(recipe: Recipe, source: Source) -> Recipe:
                 raise ValueError(f"conditions.{name}: {error}") from None
         conditions[name] = node
     recipe = dataclasses.replace(recipe, conditions=conditions)
-    return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, examples=examples(recipe, source)))
+    return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, examples=examples(recipe, source, media)))
 
 
 def field(source: Source, name: str) -> Sequence[Value | None]:
@@ -75,12 +76,13 @@ def field(source: Source, name: str) -> Sequence[Value | None]:
     return source.field(name) if isinstance(source, Fields) else [None] * len(source)
 
 
-def examples(recipe: Recipe, source: Source) -> list[dict[str, Any]]:
+def examples(recipe: Recipe, source: Source, media: Modality) -> list[dict[str, Any]]:
     """What the first examples in training order are conditioned on, in the words that would ask for it."""
     size = min(SHOWN, len(source))
     batch = next(batches(source, data_order(len(source), size, seed=recipe.seed), workers=0))
-    said = {name: kind.said(batch) for name, kind in build.conditions(recipe, build.modality(recipe)).items()}
-    for name, kind in build.conditions(recipe, build.modality(recipe)).items():
+    kinds = build.conditions(recipe, media)
+    said = {name: kind.said(batch) for name, kind in kinds.items()}
+    for name, kind in kinds.items():
         if kind.word == "reference":
             said[name] = reference.examples(kind, recipe.data.path, size)
     if not any(word is not None for words in said.values() for word in words):

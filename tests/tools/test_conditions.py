@@ -271,5 +271,7 @@ def test_sounds_and_clips_are_asked_for_too(tmp_path, modality):
 
 def test_measured_conditions_need_nothing_of_data_that_have_no_metadata(tmp_path):
     recipe = recipes.load(arguments(tmp_path, "conditions.p=value", "conditions.p.field=x", "data.classes=[a]"))
+    media = build.modality(recipe)
+    source = media.source(None, "test")
     with pytest.raises(ValueError, match=r"conditions\.p: the data have no number in the field 'x'"):
-        measure.asked_for(recipe, build.modality(recipe).source(None, "test"))
+        measure.asked_for(recipe, source, media)
