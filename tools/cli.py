@@ -4,6 +4,7 @@
     trifuse sample   run=runs/NAME [n=16] [label=K] [sampler=NAME] [sampler.steps=N] [seed=S] [out=DIR] [key=value ...]
     trifuse evaluate run=runs/NAME | samples=FOLDER  [data=PATH] [n=N] [metrics=NAME,NAME] [out=DIR] [key=value ...]
     trifuse edit     run=runs/NAME task=TASK input=FILE [option=VALUE ...] [degrade=true] [out=DIR] [key=value ...]
+    trifuse report   runs/A runs/B ... [sweep=steps,guidance] [samples=16] [out=report.html] [key=value ...]
     trifuse encode   run=runs/AUTOENCODER data.path=PATH out=DIR [key=value ...]
     trifuse recipes  the ready-made recipes, a line each; `recipes NAME` prints one, `recipes defaults` every key
 
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 import configs
 from tools import messages, nearest
 
-TOOLS = ("train", "sample", "evaluate", "edit", "encode")
+TOOLS = ("train", "sample", "evaluate", "report", "edit", "encode")
 """Files of this folder with a `main(argv)`."""
 COMMANDS = (*TOOLS, "recipes")
 

@@ -145,7 +145,7 @@ def save(recipe: Recipe, path: Path) -> None:
 
 def difference(a: Recipe, b: Recipe) -> list[str]:
     """Dotted keys in which two recipes train something different. The same data by another path is no difference."""
-    left, right = flat(_tree(a)), flat(_tree(b))
+    left, right = flattened(a), flattened(b)
     for side in (left, right):
         side["data.path"] = side["data.path"] and str(Path(side["data.path"]).resolve())
     apart = [k for k in {**left, **right} if left.get(k) != right.get(k)]
@@ -154,7 +154,12 @@ def difference(a: Recipe, b: Recipe) -> list[str]:
 
 def value(recipe: Recipe, key: str) -> Any:
     """The value at a dotted key, for messages; None where the recipe has no such key."""
-    return flat(_tree(recipe)).get(key)
+    return flattened(recipe).get(key)
+
+
+def flattened(recipe: Recipe) -> dict[str, Any]:
+    """Every value by its dotted key."""
+    return flat(_tree(recipe))
 
 
 def argument(argv: Sequence[str], name: str) -> str | None:

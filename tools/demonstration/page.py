@@ -6,8 +6,7 @@ from pathlib import Path
 
 from tools.demonstration.curve import curve
 from tools.demonstration.facts import Facts, SampleFact
-
-STYLE = Path(__file__).with_name("style.css")
+from tools.pages.document import document
 
 ABOUT = {
     "image": "Coloured shapes on dark grounds. The class is the shape; colour, size and place are free.",
@@ -18,18 +17,15 @@ ABOUT = {
 
 def page(parts: Sequence[Facts], seconds: float, machine: str) -> str:
     """The whole page. `seconds`: wall clock of everything; `machine`: what it ran on, in words."""
-    style = STYLE.read_text()
     links = "".join(f'<a href="#{part.modality}">{part.modality}</a>' for part in parts)
     cards = "".join(card(part) for part in parts)
     sections = "".join(section(part) for part in parts)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Trifuse demo</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
+    return document(
+        "Trifuse demo",
         "<h1>Trifuse demo</h1>\n"
         "<p>One diffusion core, trained from nothing on three kinds of media, then asked for every class. All of it "
         f"was made in {duration(seconds)} on {escape(machine)}.</p>\n<nav>{links}</nav>\n"
-        f'<div class="cards">{cards}</div>\n{sections}</main>\n</body>\n</html>\n'
+        f'<div class="cards">{cards}</div>\n{sections}',
     )
 
 

@@ -12,11 +12,11 @@ from torch import Tensor
 from core.training.distributed import World
 from modalities.data.example import Source
 from modalities.modality import Modality
-from tools import build, sampling, stage
+from tools import build, guidance, sampling, stage
 from tools.evaluation import figure, held_out, measures, memory, score, stream, table
 from tools.evaluation.command import Task
 from tools.evaluation.measures import Value
-from tools.evaluation.score import Result
+from tools.evaluation.score import Result, Target
 from tools.evaluation.stream import Part
 from tools.restored import restored
 from tools.sample_folder import SHEET, sheet_name
@@ -26,15 +26,36 @@ from tools.training import autocast
 Say = Callable[[str], None]
 
 
-def evaluate(task: Task, world: World, say: Say) -> dict[str, Any] | None:
-    """All that the task asks for; the report, on the first process. `say` is told what takes long."""
-    started, options = time.monotonic(), task.recipe.evaluate
+def evaluate(task: Task, world: World, say: Say, goal: Target | None = None) -> dict[str, Any] | None:
+    """All that the task asks for; the report, on the first process. `say` is told what takes long.
+
+    `goal` spares looking at the real examples again where several tasks of one count are compared with the same.
+    """
+    started = time.monotonic()
     media = build.modality(dataclasses.replace(task.recipe, latents=None))
-    source = media.source(task.data, options.split)
+    source = goal.source if goal else media.source(task.data, task.recipe.evaluate.split)
     files = None if task.samples is None else stream.Files(task.samples, media, source.classes)
-    count = options.n if files is None else min(len(files), task.n or len(files))
+    count = task.recipe.evaluate.n if files is None else min(len(files), task.n or len(files))
     if not count:
         raise ValueError(f"samples={task.samples} holds no {media.name} samples")
+    goal = goal or target(task, count, media, source, world, say)
+    seen = Seen()
+    parts = drawn(task, count, world, source.classes) if files is None else files.parts(world, count)
+    result = score.scored(goal, parts, metrics=task.metrics, world=world, watch=seen)
+    for line in files.bad if files else ():
+        say(f"left out an unreadable file: {line}")
+    others = Others(task, media, world, say)
+    others.take(seen)
+    if result is None:
+        return None
+    if seen.media and files is None:
+        media.sheet(seen.joined()[:SHEET], task.out / f"samples{Path(sheet_name(media)).suffix}")
+    return written(task, media, result, others.values, time.monotonic() - started, say)
+
+
+def target(task: Task, count: int, media: Modality, source: Source, world: World, say: Say) -> Target:
+    """What `count` samples are compared with. Raises ValueError where they are too few for the features."""
+    options = task.recipe.evaluate
     goal = score.target(
         media,
         source,
@@ -50,18 +71,7 @@ def evaluate(task: Task, world: World, say: Say) -> dict[str, Any] | None:
     )
     if "frechet" in (task.metrics or ["frechet"]) and world.first:
         measures.enough(count, goal.real.count, goal.network.width)
-    seen = Seen()
-    parts = drawn(task, count, world, source.classes) if files is None else files.parts(world, count)
-    result = score.scored(goal, parts, metrics=task.metrics, world=world, watch=seen)
-    for line in files.bad if files else ():
-        say(f"left out an unreadable file: {line}")
-    others = Others(task, media, world, say)
-    others.take(seen)
-    if result is None:
-        return None
-    if seen.media and files is None:
-        media.sheet(seen.joined()[:SHEET], task.out / f"samples{Path(sheet_name(media)).suffix}")
-    return written(task, media, result, others.values, time.monotonic() - started, say)
+    return goal
 
 
 class Seen:
@@ -168,6 +178,7 @@ def written(
             "modality": media.name,
             "media": {k: v for k, v in task.recipe.media.items() if v is not None},
             "evaluated": str(task.samples or task.checkpoint),
+            "asked": asked(task),
             "data": str(task.data or "embedded"),
             "split": task.recipe.evaluate.split,
             "seed": task.recipe.seed,
@@ -185,3 +196,15 @@ def written(
         say(line)
     say(f"wrote {task.out} in {seconds:.0f} s")
     return report
+
+
+def asked(task: Task) -> dict[str, Any] | None:
+    """How the samples of a run were drawn, and how many were to be compared; None for a folder of samples."""
+    if task.checkpoint is None:
+        return None
+    recipe = task.recipe
+    how: dict[str, Any] = {"n": recipe.evaluate.n, "real": recipe.evaluate.real}
+    if recipe.stage == "diffusion":
+        how |= {"sampler": recipe.sampler.name, "steps": recipe.sampler.steps, "grid": recipe.sampler.grid["name"]}
+        how |= {"guidance": recipe.guidance.scale, "guidance_settings": guidance.settings(recipe.guidance)}
+    return how
