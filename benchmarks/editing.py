@@ -1,11 +1,11 @@
 """How near does each solver come to the original, task by task? The table of docs/guide.md.
 
-    python benchmarks/editing.py run=runs/NAME data=PATH [n=32] [seconds=30] [tasks=…] [solvers=…] [key=value ...]
+    python benchmarks/editing.py run=runs/NAME data=PATH [n=32] [tasks=…] [solvers=…] [key=value ...]
 
 Held-out examples of the data are degraded as `tools/edit.py degrade=true` degrades them, with the task's options below,
 and restored by every solver that takes the task's operator, one draw each. Printed: the mean of the results in decibels
-against the originals (PSNR; signal-to-noise ratio of sounds), the share whose class is recognised by a classifier that
-is trained for `seconds` on the training data, how far the results are from their measurement (root mean square, in
+against the originals (PSNR; signal-to-noise ratio of sounds), the share whose class is recognised by the classifier
+that evaluations teach from the training data, how far the results are from their measurement (root mean square, in
 thousandths of full scale), and the time. Other keys are those of sampling: sampler=ddpm sampler.steps=100.
 """
 
@@ -22,8 +22,9 @@ if __name__ == "__main__" and not __package__:
 import torch
 from torch import Tensor
 
-from benchmarks.label_accuracy import Classifier, examples, learn, views_of
 from core import discover
+from core.training.order import permutation
+from modalities.features.classifier import Classifier
 from modalities.modality import Modality
 from tools import build, messages
 from tools import recipe as recipes
@@ -31,6 +32,7 @@ from tools.editing.bench import Bench, Edited
 from tools.editing.command import settings
 from tools.editing.folder import measures_of
 from tools.editing.space import space_of
+from tools.evaluation import networks, stream
 from tools.restored import restored
 from tools.sample import newest
 from tools.sampling import Sample
@@ -117,15 +119,19 @@ def edited(bench: Bench, setting: Setting, solver: Options | None) -> Edited:
 def recognised(network: Classifier, bench: Bench, signals: Tensor, labels: Tensor) -> float:
     """Share of signals whose class the classifier sees."""
     with torch.inference_mode():
-        said = network(views_of(bench.recipe, bench.space.stored(signals).cpu())).argmax(1)
-    return float((said == labels).float().mean())
+        logits = network(bench.space.stored(signals).cpu()).logits
+    return float((logits.argmax(1) == labels).float().mean()) if logits is not None else float("nan")
 
 
 def rows(argv: list[str], given: dict[str, str]) -> Iterator[str]:
     first = recipes.read(newest(argv) / "recipe.yaml")
     media, data = build.modality(first), Path(given["data"])
-    stored, labels = next(examples(media, media.source(data, "test"), int(given.get("n", 32)), 1))
-    network = learn(first, media, media.source(data, "train"), float(given.get("seconds", 30)) / 60)
+    held_out, train = media.source(data, "test"), media.source(data, "train")
+    numbers = permutation(len(held_out), 1, 0)[: int(given.get("n", 32))].tolist()
+    parts = list(stream.real(media, held_out, numbers))
+    stored, labels = torch.cat([part.media for part in parts]), torch.cat([part.labels for part in parts])
+    items = stream.divided(len(train), teaches=True).taught
+    network = networks.taught(media, train, items, name=data.name, say=print)
     yield "| task | solver | dB | recognised | misfit | seconds |"
     yield "| --- | --- | ---: | ---: | ---: | ---: |"
     for setting in SETTINGS[media.name]:
@@ -176,7 +182,7 @@ def main(argv: list[str]) -> int:
     given = dict(word.split("=", 1) for word in argv if "=" in word)
     if missing := {"run", "data"} - given.keys():
         raise ValueError(f"say {', '.join(f'{name}=' for name in sorted(missing))}")
-    mine = ("data", "n", "seconds", "tasks", "solvers")
+    mine = ("data", "n", "tasks", "solvers")
     for line in rows([word for word in argv if word.partition("=")[0] not in mine], given):
         print(line, flush=True)
     return 0
