@@ -39,7 +39,7 @@ def test_every_key_can_be_looked_up(capsys: pytest.CaptureFixture[str]) -> None:
         (
             ["trian"],
             "error: unknown command 'trian': did you mean train? (edit, encode, evaluate, recipes, report, "
-                "sample, train)\n",
+            "sample, train)\n",
         ),
         (["recipes", "mnst"], "error: unknown recipe 'mnst': did you mean mnist? ("),
         (["train", "modality=imag"], "error: unknown modality 'imag': did you mean image? (audio, image, video)\n"),
