@@ -7,7 +7,6 @@ A modality knows nothing of noise; the diffusion core knows nothing of media. Th
 """
 
 import dataclasses
-import difflib
 import importlib
 import importlib.util
 import pkgutil
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Generator, Tensor, nn
+
+from core.discover import nearest
 
 if TYPE_CHECKING:
     from modalities.data.batch import Batch
@@ -84,15 +85,10 @@ def names() -> list[str]:
 def load(name: str, **options: Any) -> Modality:
     """The modality called `name` with its `options`; an unknown one is a ValueError with the nearest that exists."""
     if name not in names():
-        raise ValueError(f"unknown modality {name!r}{_nearest(name, names())}; choose one of {', '.join(names())}")
+        raise ValueError(f"unknown modality {name!r}{nearest(name, names())}; choose one of {', '.join(names())}")
     factory = importlib.import_module(f"modalities.{name}.modality").modality
     known = [field.name for field in dataclasses.fields(factory) if field.init]
     for option in options:
         if option not in known:
-            raise ValueError(f"{name} has no option {option!r}{_nearest(option, known)}; it has {', '.join(known)}")
+            raise ValueError(f"{name} has no option {option!r}{nearest(option, known)}; it has {', '.join(known)}")
     return factory(**options)
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
