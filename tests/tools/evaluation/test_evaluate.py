@@ -1,6 +1,9 @@
 """The command: its report, what it refuses in one line, and measuring during a training."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -178,3 +181,31 @@ def test_the_best_checkpoint_is_a_run(run: Path, tmp_path: Path) -> None:
     assert list(report["metrics"]) == ["kernel", "likelihood", "reconstruction", "memorisation"]
     assert report["metrics"]["memorisation"]["value"] > 0.5
     assert all(Image.open(out / f"{name}.png").size[0] > 50 for name in ("samples", "neighbours", "reconstruction"))
+
+
+def test_one_and_two_processes_measure_the_same(run: Path, tmp_path: Path) -> None:
+    """Two processes share the drawing and the looking; what they find together is what one finds alone."""
+    media, data = load("image", size=16), tmp_path / "data"
+    source = media.source(None, "train")
+    for i in range(64):
+        example = source.read(i, torch.Generator())
+        media.write(example.media, data / source.classes[example.label] / f"{i:03d}.png")
+    network = networks.taught(media, source, range(64), name="shapes")
+    networks.write(network, tmp_path / "features.safetensors")
+    words = [f"run={run}", f"data={data}", "n=7", "real=40", "split=train", "metrics=kernel,precision,accuracy"]
+    words += [f"features={tmp_path / 'features.safetensors'}", "device=cpu"]
+    assert evaluate.main([*words, f"out={tmp_path / 'one'}"]) == 0
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    script = str(Path(evaluate.__file__))
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*launch, script, *words, f"out={tmp_path / 'two'}"], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    one, two = table.read(tmp_path / "one"), table.read(tmp_path / "two")
+    assert two["samples"] == one["samples"] == {"count": 7}
+    assert two["metrics"].keys() == one["metrics"].keys() == {"kernel", "precision", "accuracy"}
+    for name, entry in one["metrics"].items():
+        assert two["metrics"][name]["value"] == pytest.approx(entry["value"], rel=1e-3), name
+        assert two["metrics"][name]["floor"] == pytest.approx(entry["floor"], rel=1e-3, abs=1e-3), name
+    assert done.stdout.count("features:") == 1
