@@ -63,7 +63,7 @@ def _while_training(runs: Sequence[Run], group: Sequence[tuple[Run, Mapping[str,
 def steps(runs: Sequence[Run], reports: Mapping[str, Reports]) -> str:
     """Fréchet distance, or the first metric there is, against the calls of the network in a sample, by sampler."""
     charts = []
-    for run in runs:
+    for run in (run for run in runs if run.recipe.stage == "diffusion"):
         plain = [r for r in reports[run.name] if _guidance(r) == (run.recipe.guidance.scale, _base(reports[run.name]))]
         by_sampler = dict(_grouped(plain, lambda r: r["asked"]["sampler"]))
         if all(len({r["asked"]["steps"] for r in group}) < 2 for group in by_sampler.values()):
@@ -91,7 +91,7 @@ def steps(runs: Sequence[Run], reports: Mapping[str, Reports]) -> str:
 def guidance(runs: Sequence[Run], reports: Mapping[str, Reports]) -> str:
     """Precision against recall by guidance scale, and the distance against the scale."""
     trade, cost = [], []
-    for run in runs:
+    for run in (run for run in runs if run.recipe.stage == "diffusion"):
         sampler = (run.recipe.sampler.name, run.recipe.sampler.steps)
         group = [r for r in reports[run.name] if (r["asked"]["sampler"], r["asked"]["steps"]) == sampler]
         by_scale = {r["asked"]["guidance"]: r for r in group if _guidance(r)[1] == _base(group)}

@@ -7,6 +7,7 @@ from core.training.distributed import World
 from tools import build, sample, sample_folder, stage
 from tools import recipe as recipes
 from tools.reporting.runs import Run
+from tools.reporting.sweeps import drawable
 
 SOUNDS = 4
 """Of the sounds of a run, so many can be heard on the page."""
@@ -16,7 +17,7 @@ def fill(runs: Sequence[Run], count: int, world: World, say: Callable[[str], Non
     """What is to be shown of each run by its name: a sheet, and some of the sounds. Samples that are there are kept."""
     shown: dict[str, list[Path]] = {}
     for run in runs:
-        if run.checkpoint is None or not count:
+        if run.checkpoint is None or not count or not drawable(run.recipe):
             continue
         stored = recipes.read(run.checkpoint / "recipe.yaml")
         recipe = recipes.overlay(stored, [f"run={run.folder}", f"n={count}"])

@@ -14,6 +14,8 @@ from tools import build
 from tools.evaluation import command, run
 from tools.evaluation.score import Target
 from tools.reporting.runs import Run
+from tools.schema import Recipe
+from tools.stages.autoencoder import has_prior
 
 SWEEPS = ("steps", "guidance")
 
@@ -45,7 +47,7 @@ def settings(plan: Plan, of: Run) -> Iterator[list[str]]:
 def fill(plan: Plan, runs: Sequence[Run], world: World, say: Callable[[str], None]) -> None:
     """Do what is not there yet. Raises ValueError for a setting that an evaluation would refuse."""
     for of in runs:
-        if of.checkpoint is None or of.recipe.stage == "autoencoder":
+        if of.checkpoint is None or not drawable(of.recipe):
             continue
         goal = None
         for words in settings(plan, of):
@@ -55,6 +57,11 @@ def fill(plan: Plan, runs: Sequence[Run], world: World, say: Callable[[str], Non
             say(f"{of.name}: measuring {' '.join(words) or 'it as it was trained'}")
             goal = goal or _target(task, world, say)
             run.evaluate(task, world, lambda line: None, goal)
+
+
+def drawable(recipe: Recipe) -> bool:
+    """Whether there is anything to be drawn from: of an autoencoder only where it is a VAE."""
+    return recipe.stage != "autoencoder" or has_prior(recipe)
 
 
 def _target(task: command.Task, world: World, say: Callable[[str], None]) -> Target:
