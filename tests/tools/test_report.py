@@ -11,8 +11,10 @@ from modalities.data import splits
 from modalities.features import learning
 from tests.tools.small import trained
 from tools import evaluate, report
+from tools import recipe as recipes
 from tools.evaluation import measures, networks
-from tools.reporting import figures, reports, runs, settings
+from tools.reporting import reports, runs, settings, trade_offs
+from tools.reporting.page import page
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -97,8 +99,8 @@ def test_the_numbers_are_those_of_the_evaluations(text: str, folders: list[Path]
 
 
 def test_heun_is_charged_both_of_its_calls(text: str) -> None:
-    assert figures.calls("heun") == 2
-    assert figures.calls("ddim") == 1
+    assert trade_offs.calls("heun") == 2
+    assert trade_offs.calls("ddim") == 1
     assert section(text, "quality-against-steps").count("network calls in a sample") == 2  # a chart of each run
 
 
@@ -155,6 +157,25 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert len(lines) == 1
     assert said in lines[0]
     assert not (tmp_path / "r.html").exists()
+
+
+def test_a_gan_has_no_sampler_and_is_reported_all_the_same(tmp_path: Path) -> None:
+    recipe = recipes.load(["recipe=gan", f"data.path={tmp_path}", f"run={tmp_path / 'gan'}"])
+    folder = tmp_path / "gan" / "checkpoints" / "step-00000001"
+    folder.mkdir(parents=True)
+    recipes.save(recipe, tmp_path / "gan" / "recipe.yaml")
+    entry = {"title": "Fréchet distance", "value": 3.25, "low": None, "high": None, "floor": 1.0, "better": "lower"}
+    found = {"metrics": {"frechet": entry}, "features": {"name": "f", "identity": "0"}, "samples": {"count": 5}}
+    found |= {"real": {"count": 9}, "evaluated": str(folder), "asked": {"n": 5, "real": 9}}
+    place = tmp_path / "gan" / "evaluations" / "one"
+    place.mkdir(parents=True)
+    (place / "evaluation.json").write_text(json.dumps(found))
+    run = runs.read([str(tmp_path / "gan")])[0]
+    run.__dict__["checkpoint"] = folder  # a whole one would hold weights
+    text = page([run], {})
+    assert "<td>3.25</td>" in section(text, "evaluation")
+    assert 'id="guidance"' not in text
+    assert 'id="training"' not in text
 
 
 def test_runs_are_called_by_what_tells_them_apart() -> None:

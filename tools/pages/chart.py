@@ -72,6 +72,17 @@ def chart(series: Sequence[Series], x: Axis, y: Axis, *, label: str) -> str:
     return f"<figure>{''.join(parts)}</svg>{_legend([s for s, _ in kept])}</figure>"
 
 
+def charts(titled: Sequence[tuple[str, str]]) -> str:
+    """Some figures under their titles, beside each other where there is room; empty where there is none."""
+    drawn = "".join(f"<div><h3>{escape(title)}</h3>{figure}</div>\n" for title, figure in titled)
+    return f'<div class="charts">\n{drawn}</div>\n' if drawn else ""
+
+
+def floor(value: float, along: Sequence[float]) -> Series:
+    """What real examples get, as a dashed line under the values at `along`."""
+    return Series("real examples", [(min(along), value), (max(along), value)], colour=5, dashed=True)
+
+
 def _drawn(s: Series, at: Points, places: Sequence[int]) -> list[str]:
     """A line, its marks and their words."""
     kind = " ".join([f"s{s.colour % COLOURS}", *(["faint"] if s.faint else []), *(["dashed"] if s.dashed else [])])

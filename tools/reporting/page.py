@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from tools.pages.document import document, inline, media
-from tools.reporting import figures, reports, settings
+from tools.reporting import curves, reports, settings, trade_offs
 from tools.reporting.runs import Run
 
 
@@ -14,12 +14,12 @@ def page(runs: Sequence[Run], shown: Mapping[str, Sequence[Path]]) -> str:
     found = reports.comparable(runs)
     sections = {
         "Settings": _settings(runs),
-        "Training": figures.training(runs) + _weighed(runs),
+        "Training": curves.training(runs) + _weighed(runs),
         "Samples": _samples(runs, shown),
-        "Quality while training": figures.quality(runs),
+        "Quality while training": curves.quality(runs),
         "Evaluation": reports.table(runs, found),
-        "Quality against steps": figures.steps(runs, found.of),
-        "Guidance": figures.guidance(runs, found.of),
+        "Quality against steps": trade_offs.steps(runs, found.of),
+        "Guidance": trade_offs.guidance(runs, found.of),
     }
     if found:
         sections["Evaluation"] += f'<p class="quiet">{escape(found.said)}.{_left(found.left)}</p>\n'
