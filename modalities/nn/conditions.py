@@ -1,11 +1,12 @@
 """All conditions of a network but its classes: rows in, and what enters by each of the three ways out.
 
-    embedding = sum of what enters by norm + W_p mean(tokens)         (B, channels), beside that of the noise level
+    embedding = sum of what enters by norm + 2.5 W norm(mean(tokens))     (B, channels), beside that of the noise level
     tokens    = [null, tokens of what enters by attention ...]        the null token is what is left where all is absent
     signals   = what enters by concat
 
-The mean over the tokens of a row is zero where there are none. That it modulates the residual blocks too (Saharia et
-al. 2022, sec. 2.3) tells small networks, which have attention at few levels, what is asked for.
+The mean over the tokens of a row is zero where there are none. Normalised and enlarged, one word of six counts as much
+in it as a class in the table of labels; in the mean itself it would be a sixth of that. That it modulates the residual
+blocks too (Saharia et al. 2022, sec. 2.3) tells small networks, which have attention at few levels, what is asked for.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,10 @@ from core.condition import Condition
 from modalities.condition import Condition as Kind
 from modalities.nn.convolution import linear
 from modalities.nn.cross_attention import Tokens
+from modalities.nn.norm import normalise
+
+GAIN = 2.5
+"""Root mean square of what enters of the words: about the root of their number in a short caption."""
 
 
 class Entering(NamedTuple):
@@ -71,7 +76,8 @@ class Conditions(nn.Module):
         given = None
         if self.attends:
             given = self._tokens(tokens, masks)
-            embeddings.append(self.pooled(mean(torch.cat(tokens, dim=1), torch.cat(masks, dim=1))))
+            pooled = mean(torch.cat(tokens, dim=1), torch.cat(masks, dim=1))
+            embeddings.append(self.pooled(GAIN * normalise(pooled)))
         embedding = torch.stack(embeddings).sum(0) if embeddings else None
         return Entering(embedding, given, tuple(signals))
 

@@ -14,13 +14,15 @@ import torch
 
 from modalities.data.compositions import UNSAID, between, not_of_the_grammar, pick
 from modalities.data.example import Example, Value
-from modalities.data.shapes import COLOURS, SHAPES, draw
+from modalities.data.shapes import COLOURS, draw
 from modalities.data.uniforms import uniforms
 from modalities.video.synthetic import DIRECTIONS, LARGEST, SMALLEST
 
-SPEEDS = {"slowly": (0.25, 0.4), "quickly": (0.8, 1.0)}
+SHAPES = ("circle", "ring", "square", "triangle")
+"""A star of this size cannot be told from a square by eye at 32 pixels."""
+SPEEDS = {"slowly": (0.4, 0.55), "quickly": (0.85, 1.0)}
 """Share of the way that the shape has which it covers within the clip, whatever the number of frames."""
-HELD_OUT = (("circle", "up"), ("ring", "left"), ("square", "down"), ("star", "right"), ("triangle", "left"))
+HELD_OUT = (("circle", "up"), ("ring", "left"), ("square", "down"), ("triangle", "right"))
 SEEN = tuple((s, d) for s in SHAPES for d in DIRECTIONS if (s, d) not in HELD_OUT)
 GRAMMAR = re.compile(
     rf"a ({'|'.join(COLOURS)}) ({'|'.join(SHAPES)}) moving ({'|'.join(DIRECTIONS)})(?: ({'|'.join(SPEEDS)}))?"

@@ -8,7 +8,7 @@ from collections import Counter
 import torch
 from torch import Tensor
 
-from modalities.video.compositions import SPEEDS, parse
+from modalities.video.compositions import SHAPES, SPEEDS, parse
 from tools.compositions.pictures import Verdict, colour_of
 from tools.demonstration.checks import centroid, coverage, direction_of, shape_of
 
@@ -22,7 +22,7 @@ def judge(clip: Tensor, caption: str) -> Verdict:
     pictures = [clip[int(t)].movedim(-1, 0) for t in torch.linspace(0, len(clip) - 1, LOOKED_AT).round()]
     return {
         "colour": vote([colour(picture) for picture in pictures]) == walk.colour,
-        "shape": vote([shape_of(picture).what for picture in pictures]) == walk.shape,
+        "shape": vote([shape_of(picture, SHAPES).what for picture in pictures]) == walk.shape,
         "direction": direction_of(clip).what == walk.direction,
         "speed": speed_of(clip) == walk.speed if walk.speed else None,
     }
