@@ -82,7 +82,7 @@ def test_the_first_captions_do_not_change() -> None:
         "a small magenta triangle",
     ]
     assert captions("audio", "train", 2) == ["two saw notes, low then low", "one square note, high"]
-    assert captions("video", "train", 2) == ["a yellow ring moving down slowly", "a magenta circle moving down slowly"]
+    assert captions("video", "train", 2) == ["a yellow ring moving up slowly", "a magenta circle moving right slowly"]
 
 
 def test_the_embedded_generator_is_chosen_by_name() -> None:
