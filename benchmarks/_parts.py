@@ -6,6 +6,7 @@ A training that was cut continues from its checkpoint; `settings` say what the f
 """
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class Words:
             value = float(self.own[name])
         except ValueError:
             value = float("nan")
-        if not value >= least:
+        if not least <= value < math.inf:
             raise ValueError(f"{name}={self.own[name]} must be a number of at least {least:g}")
         return value
 

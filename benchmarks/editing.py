@@ -1,4 +1,4 @@
-"""How near does each solver come to the original, task by task? The table of docs/guide.md.
+"""How near does each solver come to the original, task by task? Some of its numbers: docs/guide/editing.md.
 
     python benchmarks/editing.py run=runs/NAME data=PATH [n=32] [tasks=…] [solvers=…] [key=value ...]
 

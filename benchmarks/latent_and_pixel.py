@@ -30,6 +30,7 @@ if __name__ == "__main__" and not __package__:
 
 import torch
 
+from benchmarks import _parts
 from core.training.order import data_order
 from modalities.data.loader import batches
 from modalities.latents.media import LatentMedia
@@ -69,7 +70,7 @@ def main(argv: list[str]) -> int:
         ),
     }
     results = {name: scored(out / name, Path(data)) for name in rows}
-    reconstructed(out / "latent", Path(data), int(said["n"]), out / "reconstructions")
+    reconstructed(out / "latent", Path(data), said.count("n"), out / "reconstructions")
     results["reconstruction"] = scored(out / "latent", Path(data), out / "reconstructions")
     facts = {
         "autoencoder": {"run": str(autoencoder), **trained(autoencoder)},
@@ -83,18 +84,14 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def settings(argv: list[str]) -> dict[str, str]:
-    said = dict(OWN)
-    for word in argv:
-        name, equals, text = word.partition("=")
-        if not equals or name not in OWN:
-            raise ValueError(f"argument {word!r} is not one of {', '.join(f'{key}=' for key in OWN)}")
-        said[name] = text
-    missing = [key for key in ("data", "pixel", "latent") if not said[key]]
+def settings(argv: list[str]) -> _parts.Words:
+    """Raises ValueError, before anything is trained, for words that are missing, unknown or no numbers."""
+    said = _parts.words(argv, OWN, needed=["data", "pixel", "latent"])
+    if said.rest:
+        raise ValueError(f"argument {said.rest[0]!r} is not one of {', '.join(f'{key}=' for key in OWN)}")
     if not said["latents"] and not said["autoencoder"]:
-        missing.append("autoencoder")
-    if missing:
-        raise ValueError(f"say {', '.join(f'{key}=' for key in missing)}")
+        raise ValueError("say autoencoder=, or latents= where one is trained")
+    said.check("n")
     return said
 
 
@@ -110,22 +107,23 @@ def tool(name: str, *words: str) -> dict[str, float]:
     return {"seconds": time.monotonic() - began, "MiB": usage.ru_maxrss / 1024}
 
 
-def part(run: Path, said: dict[str, str], words: list[str]) -> dict[str, Any]:
-    """Train a recipe and draw from it; done before, its facts are read back."""
-    kept = run / "facts.json"
-    if kept.is_file():
-        return json.loads(kept.read_text())
-    training = tool("train", f"run={run}", *words)
-    samples = run / "drawn"
-    drawing = tool("sample", f"run={run}", f"n={said['n']}", f"batch={BATCH}", f"out={samples}")
-    facts = {"MiB": training["MiB"], "seconds for 100": 100 * drawing["seconds"] / int(said["n"]), **trained(run)}
-    write_bytes((json.dumps(facts) + "\n").encode(), kept)
-    return facts
+def part(run: Path, said: _parts.Words, words: list[str]) -> dict[str, Any]:
+    """Train a recipe and draw from it; done before with the same words, its facts are read back."""
+
+    def made() -> dict[str, Any]:
+        training = tool("train", f"run={run}", *words)
+        drawing = tool("sample", f"run={run}", f"n={said['n']}", f"batch={BATCH}", f"out={run / 'drawn'}")
+        seconds = 100 * drawing["seconds"] / said.count("n")
+        return {"MiB": training["MiB"], "seconds for 100": seconds, **trained(run)}
+
+    return _parts.part(run / "facts.json", {"words": words, "n": said["n"]}, made)
 
 
 def trained(run: Path) -> dict[str, float]:
     """Steps and seconds of a run, as its log has them; the first steps, which warm everything up, are no measure."""
     lines = run_folder.read_log(run)
+    if not lines:
+        raise ValueError(f"{run} was trained too shortly to be timed: its log is empty")
     first, last = lines[0], lines[-1]
     steps = max(1, last["step"] - first["step"])
     took = last["seconds"] - first["seconds"]
@@ -145,7 +143,8 @@ def values(result: Result) -> dict[str, float]:
 @torch.inference_mode()
 def reconstructed(run: Path, data: Path, n: int, out: Path) -> None:
     """`n` held-out examples after a way through the autoencoder, as files with a manifest of their labels."""
-    if (out / "manifest.jsonl").is_file():
+    manifest = out / "manifest.jsonl"
+    if manifest.is_file() and len(manifest.read_text().splitlines()) == n:
         return
     media = build.modality(recipes.read(run / "recipe.yaml"))
     assert isinstance(media, LatentMedia)
@@ -157,10 +156,10 @@ def reconstructed(run: Path, data: Path, n: int, out: Path) -> None:
                 name = f"{len(lines):06d}{media.suffix}"
                 media.write(made, out / name)
                 lines.append({"file": name, "label": int(label) if label >= 0 else None})
-    write_bytes("".join(json.dumps(line) + "\n" for line in lines).encode(), out / "manifest.jsonl")
+    write_bytes("".join(json.dumps(line) + "\n" for line in lines).encode(), manifest)
 
 
-def table(facts: dict[str, Any], said: dict[str, str]) -> str:
+def table(facts: dict[str, Any], said: _parts.Words) -> str:
     columns = ("ms a step", "steps", "MiB", "seconds for 100", *METRICS)
     text = [f"| {said['pixel']} | {' | '.join(columns)} |", "| --- " * (len(columns) + 1) + "|"]
     for name in ("pixel", "latent", "reconstruction", "floor"):
@@ -168,7 +167,7 @@ def table(facts: dict[str, Any], said: dict[str, str]) -> str:
         text.append(f"| {name} | {' | '.join(cells)} |")
     own = facts["autoencoder"]
     text.append(
-        f"{float(said['minutes']):g} minutes of training each, {said['n']} samples. The autoencoder was trained for "
+        f"{said.number('minutes', 0):g} minutes of training each, {said['n']} samples. The autoencoder was trained for "
         f"{own['seconds'] / 60:.1f} minutes before; encoding all data took {facts['encoding']['seconds']:.0f} s."
     )
     return "\n".join(text)

@@ -78,6 +78,8 @@ def main(argv: list[str]) -> int:
         raise ValueError(f"task={given['task']} must be one of {', '.join(TASKS)}")
     systems = chosen(given)
     base = recipes.load([f"recipe={given['task']}", f"data.path={given['data']}", *given.rest])
+    if build.device(base.device).type != "cpu":
+        raise ValueError("the peers train on the CPU here, and so must ours: say device=cpu")
     media, data = build.modality(base), Path(given["data"])
     source = media.source(data, "train")
     n, real = given.count("n"), given.count("real")
@@ -132,7 +134,7 @@ def theirs(given: _parts.Words, name: str, seed: int, media: Modality, target: T
     """Train and score a peer."""
     folder = Path(given["out"]) / given["task"] / f"{name}-{seed}"
     seconds, steps = 60 * given.number("minutes", 0.01), given.count("steps") if given["steps"] else None
-    said = {"seconds": seconds, "data": given["data"], "parameters": parameters(given, media)}
+    said = {"seconds": seconds, "data": given["data"], "parameters": parameters(given, media), "steps": steps}
 
     def peer() -> Peer:
         torch.manual_seed(seed)
@@ -151,11 +153,12 @@ def theirs(given: _parts.Words, name: str, seed: int, media: Modality, target: T
             classes=len(target.source.classes),
             batch=given.count("batch"),
             seed=seed,
+            precision=done["precision"],
         )
         return _parts.scores(target, drawn) | {"training": done}
 
     done = _parts.part(folder / "training.json", said, training)
-    counts = said | {"n": given.count("n"), "real": given.count("real"), "steps": steps}
+    counts = said | {"n": given.count("n"), "real": given.count("real")}
     return _parts.part(folder / "scores.json", counts, scored)
 
 

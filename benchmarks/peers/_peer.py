@@ -54,6 +54,9 @@ def widest(make: Callable[[int], nn.Module], widths: Iterable[int], most: int) -
     return best
 
 
-def warmed(beta: float, power: float, start: int = 0) -> Callable[[int], float]:
-    """1 - (1 + n - start)^-power, at most beta; 0 up to `start`: the rule of diffusers and of ema-pytorch."""
-    return lambda n: min(beta, 1 - (1 + n - start) ** -power) if n > start else 0.0
+def warmed(beta: float, power: float, *, start: int = 0, every: int = 1) -> Callable[[int], float]:
+    """1 - (1 + steps - start)^-power, at most beta, and 0 up to `start`, where one of `every` steps is an update.
+
+    The rule of diffusers (every step) and of ema-pytorch, which counts optimiser steps, not updates.
+    """
+    return lambda n: min(beta, 1 - (1 + every * n - start) ** -power) if every * n > start else 0.0

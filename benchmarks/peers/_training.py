@@ -16,10 +16,11 @@ from core.ema import EMA
 from core.training.order import data_order
 from core.training.seeds import seed_of
 from modalities.data.example import Source
-from modalities.data.loader import batches
+from modalities.data.loader import batches, prefetch
 from modalities.modality import Modality
 from modalities.writing import atomic
 from tools.evaluation.stream import Part
+from tools.feed import workers
 
 SAVE = 60.0
 """Seconds between states on the disk."""
@@ -75,8 +76,9 @@ def trained(peer: Peer, media: Modality, source: Source, path: Path, *, seconds:
 
 
 def fed(media: Modality, source: Source, batch: int, seed: int, start: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """x0 (batch, *event) in [-1, 1] and labels (batch,), from step `start` on, in the order of our own trainings."""
-    for found in batches(source, data_order(len(source), batch, seed=seed, start=start), workers=0):
+    """x0 (batch, *event) in [-1, 1] and labels (batch,), from step `start` on: read as our own trainings read."""
+    loaded = batches(source, data_order(len(source), batch, seed=seed, start=start), workers=workers(None, False))
+    for found in prefetch(loaded, torch.device("cpu")):
         yield media.encode(media.prepare(found, None)), found.labels
 
 
@@ -96,9 +98,6 @@ def stepped(peer: Peer, x0: Tensor, label: Tensor, context: Context) -> None:
 def fastest(peer: Peer, batch: tuple[Tensor, Tensor]) -> Context:
     """fp32, or bf16 autocast where a pass back and forth takes less time in it. Nothing is learned meanwhile."""
 
-    def bf16() -> AbstractContextManager:
-        return torch.autocast("cpu", dtype=torch.bfloat16)
-
     able = torch.cpu.get_capabilities()
     if not (able.get("avx512_bf16") or able.get("amx_bf16")):
         return nullcontext  # emulated: many times slower
@@ -114,16 +113,26 @@ def fastest(peer: Peer, batch: tuple[Tensor, Tensor]) -> Context:
     return min(times, key=lambda context: times[context])
 
 
+def bf16() -> AbstractContextManager:
+    return torch.autocast("cpu", dtype=torch.bfloat16)
+
+
 @torch.inference_mode()
-def drawn(peer: Peer, media: Modality, path: Path, *, n: int, classes: int, batch: int, seed: int) -> Iterator[Part]:
-    """n samples of the averaged weights, the classes in turn where it knows them, as the stream of an evaluation."""
+def drawn(
+    peer: Peer, media: Modality, path: Path, *, n: int, classes: int, batch: int, seed: int, precision: str
+) -> Iterator[Part]:
+    """n samples of the averaged weights, the classes in turn where it knows them, as the stream of an evaluation.
+
+    precision: «bf16» where that was the faster one in training.
+    """
+    context = bf16 if precision == "bf16" else nullcontext
     averaged = EMA(peer.network, peer.average)
     averaged.load_state_dict(torch.load(path, weights_only=True)["ema"])
     for first in range(0, n, batch):
         torch.manual_seed(seed_of(seed, first))
         numbers = torch.arange(first, min(first + batch, n))
         label = numbers % max(classes, 1)
-        with redirect_stderr(io.StringIO()):  # their bars, one per batch
+        with redirect_stderr(io.StringIO()), context():  # their bars, one per batch
             x0 = peer.sample(averaged.module, label)
         asked = label if peer.conditional else torch.full_like(label, -1)
         yield Part(numbers, media.decode(x0.float().clamp(-1, 1)), asked)

@@ -55,5 +55,5 @@ def denoising_diffusion(task: Task) -> Peer:
         sampling=f"DDIM, {steps} steps, guidance {GUIDANCE:g}",
         accumulate=2,
         every=10,
-        average=warmed(0.995, 2 / 3, start=10),
+        average=warmed(0.995, 2 / 3, start=101, every=10),
     )

@@ -49,5 +49,5 @@ def denoising_diffusion_1d(task: Task) -> Peer:
         sampling=f"{'ancestral' if steps == 1000 else 'DDIM'}, {steps} steps",
         accumulate=2,
         every=10,
-        average=warmed(0.995, 2 / 3, start=10),
+        average=warmed(0.995, 2 / 3, start=101, every=10),
     )

@@ -15,5 +15,5 @@ def line_distance(a: Tensor, b: Tensor) -> float:
         raise ValueError("line_distance: needs numbers on both sides")
     a, b = (x.to(torch.float64).sort().values for x in (a, b))
     places = torch.cat([a, b]).sort().values
-    below_a, below_b = (torch.searchsorted(x, places[:-1], right=True) / len(x) for x in (a, b))
+    below_a, below_b = (torch.searchsorted(x, places[:-1], right=True).double() / len(x) for x in (a, b))
     return float(((below_a - below_b).abs() * places.diff()).sum())

@@ -43,17 +43,18 @@ class FileNetwork:
             path.read_bytes() + repr(sorted(options.items())).encode(), digest_size=4
         ).hexdigest()
         self.low, self.high = _range(self.settings.get("range", [-1, 1]))
-        self.body = load(path)
+        self.body, self.device = load(path), torch.device("cpu")
         self.titles = {"frechet": KNOWN[self.name]} if self.name in KNOWN else {}
         try:
-            self.width = self(media.decode(torch.zeros(2, *media.event_shape))).features.shape[1]
-        except (RuntimeError, TypeError, NotImplementedError) as error:
+            for count in (3, 2):  # an exported program may take batches of one size alone
+                self.width = self(media.decode(torch.zeros(count, *media.event_shape))).features.shape[1]
+        except (RuntimeError, TypeError, NotImplementedError, AssertionError) as error:
             lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
             raise ValueError(f"features={path} does not take {media.name} of this shape: {lines[-1].strip()}") from None
 
     @torch.inference_mode()
     def __call__(self, media: Tensor) -> Seen:
-        x = self.prepared(media)
+        x = self.prepared(media.to(self.device))
         out = self.body(x * (self.high - self.low) / 2 + (self.high + self.low) / 2, **self.call)
         out = out[0] if isinstance(out, tuple | list) else out
         if not isinstance(out, Tensor) or out.ndim < 2 or out.shape[0] != len(media):
@@ -80,7 +81,7 @@ class FileNetwork:
 
     def to(self, device: torch.device) -> Self:
         if device.type != "cpu":
-            self.body = self.body.to(device)
+            self.body, self.device = self.body.to(device), device
         return self
 
 

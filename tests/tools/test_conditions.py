@@ -57,9 +57,9 @@ def words(data: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def run(data: Path, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "run"
-    small = [w for w in arguments(folder, *words(data), steps=200) if not w.startswith("optimizer.")]
+    small = [w for w in arguments(folder, *words(data), steps=400) if not w.startswith("optimizer.")]
     learning = ["optimizer=muon", "optimizer.lr=1e-2", "optimizer.warmup_steps=10", "ema=constant", "ema.half_life=10"]
-    shape = ["network.width=16", "network.patch=4", "train.batch=16", "sampler.steps=6"]
+    shape = ["network.width=16", "network.patch=4", "train.batch=32", "sampler.steps=6"]
     assert train.main([*small, *learning, *shape, "denoiser.prediction=x0", "loss.weighting=clamped_snr"]) == 0
     return folder
 

@@ -1,5 +1,7 @@
 """The command line of `tools/evaluate.py`: what is evaluated, against what, and where the report goes."""
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +43,7 @@ class Task:
     @property
     def metrics(self) -> list[str] | None:
         """The metrics over two sets that are asked for; None: all that fit."""
-        wanted = self.recipe.evaluate.metrics
-        return None if wanted is None or "all" in wanted else wanted
+        return wanted(self.recipe)
 
 
 def task(argv: list[str]) -> Task:
@@ -56,7 +57,8 @@ def task(argv: list[str]) -> Task:
         checkpoint = newest(argv)
         recipe = recipes.overlay(recipes.read(checkpoint / "recipe.yaml"), words)
         check_metrics(recipe.evaluate.metrics)
-        out = _path(own["out"]) if "out" in own else default_out(recipe, checkpoint)
+        more = [f"{key}={own[key]}" for key in ("data",) if key in own] + words
+        out = _path(own["out"]) if "out" in own else default_out(recipe, checkpoint, more)
         return Task(recipe, place(own.get("data", recipe.data.path)), out, checkpoint=checkpoint, against=against)
     samples = _path(str(folder))
     if not samples.is_dir():
@@ -68,9 +70,15 @@ def task(argv: list[str]) -> Task:
     for name in ("likelihood", "reconstruction"):
         if name in (recipe.evaluate.metrics or []):
             raise ValueError(f"{name} is a matter of a diffusion model, not of samples: give run=runs/NAME of one")
-    n = recipe.evaluate.n if recipes.argument(argv, "n") else None
+    n = recipe.evaluate.n if any(word.startswith("evaluate.n=") for word in words) else None
     out = _path(own["out"]) if "out" in own else samples.with_name(f"{samples.name}-evaluation")
     return Task(recipe, place(own["data"]), out, samples=samples, n=n, against=against, note=note)
+
+
+def wanted(recipe: Recipe) -> list[str] | None:
+    """The metrics that a recipe asks for; None: all that fit."""
+    names = recipe.evaluate.metrics
+    return None if names is None or "all" in names else names
 
 
 def divided(argv: list[str]) -> tuple[dict[str, str], list[str]]:
@@ -110,12 +118,20 @@ def recipe_of(samples: Path, words: list[str]) -> tuple[Recipe, str]:
     return recipes.load([f"modality={kind}", *found, *scale, *words, "run=none"]), note
 
 
-def default_out(recipe: Recipe, checkpoint: Path) -> Path:
-    """A folder of the run that says what was evaluated."""
-    words = [checkpoint.name]
+SAID = ("evaluate.n", "seed", "sampler", "sampler.steps", "guidance", "run", "device", "sample.batch")
+"""Keys whose values stand in the name of the folder, or change nothing."""
+
+
+def default_out(recipe: Recipe, checkpoint: Path, words: Sequence[str]) -> Path:
+    """A folder of the run that says what was evaluated; whatever else the command line says is a digest in it."""
+    parts = [checkpoint.name]
     if recipe.stage == "diffusion":
-        words += [recipe.sampler.name, str(recipe.sampler.steps), guidance.word(recipe.guidance)]
-    return Path(recipe.run) / "evaluations" / "-".join([*words, f"n{recipe.evaluate.n}", f"seed{recipe.seed}"])
+        parts += [recipe.sampler.name, str(recipe.sampler.steps), guidance.word(recipe.guidance)]
+    parts += [f"n{recipe.evaluate.n}", f"seed{recipe.seed}"]
+    others = sorted(w for w in words if (key := w.partition("=")[0]) not in SAID and not key.startswith("guidance."))
+    if others:
+        parts.append(hashlib.blake2b("\n".join(others).encode(), digest_size=3).hexdigest())
+    return Path(recipe.run) / "evaluations" / "-".join(parts)
 
 
 def _path(text: str) -> Path:

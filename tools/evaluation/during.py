@@ -18,69 +18,53 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from modalities.modality import Modality
 from modalities.writing import write_bytes
 from tools import build, checkpoint, stage
-from tools.evaluation import score
+from tools.evaluation import command, measures, score
 from tools.evaluation.figure import INK, REAL, SAMPLES
-from tools.evaluation.run import parts_of
+from tools.evaluation.run import parts_of, target
 from tools.stage import Stage
 
 LINES = "quality.jsonl"
 
 
 class Quality:
-    """Call it after every step; it measures when one is due and returns the seconds that this took."""
+    """What it measures against is looked at when it is made, so that a mistake is said before the first step.
+
+    Call it after every step; it measures when one is due and returns the seconds that this took."""
 
     def __init__(self, training: Stage, say: Callable[[str], None]) -> None:
         self.training, self.say, self.recipe = training, say, training.recipe
         self.run = Path(training.recipe.run)
         self.every = training.recipe.evaluate.every
         self.goal: score.Target | None = None
-        if self.every and training.world.first:
-            kept = [line for line in lines(self.run) if line["step"] <= training.counters.step]
-            _write(kept, self.run)
+        if self.every:
+            if training.world.first:
+                _write([line for line in lines(self.run) if line["step"] <= training.counters.step], self.run)
+            media = build.modality(dataclasses.replace(self.recipe, latents=None))
+            data, options = self.recipe.data.path, self.recipe.evaluate
+            self.goal = target(self.recipe, Path(data) if data else None, options.n, media, training.world, say)
 
     def __call__(self, step: int) -> float:
-        if not self.every or step % self.every:
+        if self.goal is None or not self.every or step % self.every:
             return 0.0
         started, seconds = time.monotonic(), self.training.seconds()
         world, options = self.training.world, self.recipe.evaluate
-        media: Modality = build.modality(dataclasses.replace(self.recipe, latents=None))
         if world.first:
             self.training.save()  # first of all: it stores the time of the training
         world.barrier()
-        if self.goal is None:
-            self.goal = self._target(media)
         folder = checkpoint.latest(self.run)
         assert folder is not None
         recipe = dataclasses.replace(self.recipe, sample=dataclasses.replace(self.recipe.sample, n=options.n))
         draw = stage.of(recipe).restored(recipe, self.training.media, folder, world.device)
         parts = parts_of(recipe, draw, self.training.media, world, self.goal.source.classes)
-        wanted = None if options.metrics is None or "all" in options.metrics else options.metrics
-        result = score.scored(self.goal, parts, metrics=wanted, world=world)
+        result = score.scored(self.goal, parts, metrics=command.wanted(self.recipe), world=world)
         if result is not None:
             self._keep(result, folder, step, seconds, time.monotonic() - started)
         world.barrier()
         spent = time.monotonic() - started
         self.training.budget.paused(spent)
         return spent
-
-    def _target(self, media: Modality) -> score.Target:
-        options, data = self.recipe.evaluate, self.recipe.data.path
-        return score.target(
-            media,
-            media.source(Path(data) if data else None, options.split),
-            samples=options.n,
-            real=options.real,
-            name=Path(data).name if data else f"embedded {media.name}",
-            features=options.features,
-            weights=options.weights,
-            options=options.call,
-            floor=options.floor,
-            world=self.training.world,
-            say=self.say,
-        )
 
     def _keep(self, result: score.Result, folder: Path, step: int, seconds: float, took: float) -> None:
         """Append the line, draw the curve, keep the checkpoint where it is the best so far."""
@@ -110,6 +94,11 @@ def lines(run: Path) -> list[dict[str, Any]]:
     return [json.loads(text) for text in path.read_text().splitlines()] if path.is_file() else []
 
 
+def metrics_of(line: dict[str, Any]) -> list[str]:
+    """The metrics that were measured, the leading one first."""
+    return [name for name in measures.names() if name in line]
+
+
 def _write(kept: list[dict[str, Any]], run: Path) -> None:
     write_bytes("".join(json.dumps(line) + "\n" for line in kept).encode(), run / LINES)
 
@@ -133,8 +122,7 @@ def curve(measured: list[dict[str, Any]], path: Path) -> None:
     """The first metric of the lines against the minutes of training, with its floor."""
     from matplotlib.figure import Figure
 
-    known = [name for name in measured[-1]["floors"] or measured[-1] if name in measured[-1]]
-    name = known[0]
+    name = next(iter(metrics_of(measured[-1])))
     drawing = Figure(figsize=(5.2, 3.4), dpi=100, layout="constrained")
     axis = drawing.subplots()
     rows = [line for line in measured if name in line]

@@ -103,7 +103,7 @@ Per = Callable[[Part, Tensor, Denoise], Tensor]
 
 @torch.inference_mode()
 def _each(recipe: Recipe, denoiser: Denoiser, media: Modality, source: Source, world: World | None, per: Per) -> Tensor:
-    items = range(min(recipe.evaluate.held_out, len(source)))
+    items = stream.some(len(source), recipe.evaluate.held_out)
     device = next(denoiser.parameters()).device
     found = []
     for part in stream.real(media, source, items, world, workers=0):

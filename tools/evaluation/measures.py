@@ -155,9 +155,9 @@ def names() -> list[str]:
     return [name for measure in MEASURES for name in measure.titles]
 
 
-def fitting(modality: str, classes: Sequence[str], labelled: bool) -> list[str]:
-    """The metrics that can be taken: of this modality, and with the classes and labels that there are."""
-    has = {"": True, "classes": bool(classes), "labels": bool(classes) and labelled}
+def fitting(modality: str, *, logits: bool, classes: Sequence[str], labelled: bool) -> list[str]:
+    """The metrics that can be taken: of this modality, and with what the network says and the samples are labelled."""
+    has = {"": True, "classes": logits, "labels": bool(classes) and labelled}
     return [n for m in MEASURES if m.modality in ("", modality) and has[m.needs] for n in m.titles]
 
 

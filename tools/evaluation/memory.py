@@ -38,7 +38,7 @@ def memory(media: Modality, samples: Tensor, train: Source, held_out: Source) ->
     """Of stored samples (n, ...). One pass over all training examples."""
     view = view_of(media)
     samples = samples[:QUERIES]
-    real = torch.cat([p.media for p in stream.real(media, held_out, range(min(QUERIES, len(held_out))), workers=0)])
+    real = torch.cat([p.media for p in stream.real(media, held_out, stream.some(len(held_out), QUERIES), workers=0)])
     queries = torch.cat([view(part).flatten(1) for part in (samples, real)])
     nearest = Nearest(queries)
     for part in stream.real(media, train, range(len(train))):

@@ -154,6 +154,11 @@ def chosen(
         assert found is not None
         if found.view != view_of(media):
             raise ValueError(f"features={features} looks at {found.view}, these media are {view_of(media)}")
+        channels = view_of(media)(media.decode(torch.zeros(1, *media.event_shape))).shape[1]
+        if found.channels != channels:
+            raise ValueError(f"features={features} looks at {found.channels} channels, these media have {channels}")
+        if found.labels is not None and found.classes != tuple(source.classes):
+            raise ValueError(f"features={features} knows other classes than the data: {', '.join(found.classes)}")
         return found.to(device)
     from modalities.features.file import FileNetwork
 

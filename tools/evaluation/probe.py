@@ -34,7 +34,7 @@ def media_options(folder: Path, kind: str) -> tuple[Options, str]:
         if suffix(name) in SUFFIXES[kind] and (last in listed if listed else not last.startswith("sheet.")):
             try:
                 found[tuple(header(folder / name, kind).items())] += 1
-            except (OSError, ValueError, RuntimeError):
+            except (OSError, ValueError, RuntimeError, IndexError):  # an mp4 without a picture has no stream 0
                 continue  # the reader names it
     if not found:
         raise ValueError(f"samples={folder} holds no readable {kind} file")

@@ -13,7 +13,7 @@ from core.training.distributed import World
 from modalities.data.example import Source
 from modalities.modality import Modality
 from tools import build, guidance, sampling, stage
-from tools.evaluation import figure, held_out, measures, memory, score, stream, table
+from tools.evaluation import command, figure, held_out, measures, memory, score, stream, table
 from tools.evaluation.command import Task
 from tools.evaluation.measures import Value
 from tools.evaluation.score import Result, Target
@@ -33,18 +33,21 @@ def evaluate(task: Task, world: World, say: Say, goal: Target | None = None) -> 
     """
     started = time.monotonic()
     media = build.modality(dataclasses.replace(task.recipe, latents=None))
-    source = goal.source if goal else media.source(task.data, task.recipe.evaluate.split)
-    files = None if task.samples is None else stream.Files(task.samples, media, source.classes)
+    classes = (goal.source if goal else media.source(task.data, task.recipe.evaluate.split)).classes
+    files = None if task.samples is None else stream.Files(task.samples, media, classes)
     count = task.recipe.evaluate.n if files is None else min(len(files), task.n or len(files))
     if not count:
         raise ValueError(f"samples={task.samples} holds no {media.name} samples")
-    goal = goal or target(task, count, media, source, world, say)
+    others = Others(task, media, world, say)
+    others.check()
+    goal = goal or target(task.recipe, task.data, count, media, world, say)
+    if task.against:
+        table.comparable(table.identity(goal.network, count, goal.real.count) | origin(task), task.against, "against")
     seen = Seen()
-    parts = drawn(task, count, world, source.classes) if files is None else files.parts(world, count)
+    parts = drawn(task, count, world, classes) if files is None else files.parts(world, count)
     result = score.scored(goal, parts, metrics=task.metrics, world=world, watch=seen)
     for line in files.bad if files else ():
         say(f"left out an unreadable file: {line}")
-    others = Others(task, media, world, say)
     others.take(seen)
     if result is None:
         return None
@@ -53,15 +56,19 @@ def evaluate(task: Task, world: World, say: Say, goal: Target | None = None) -> 
     return written(task, media, result, others.values, time.monotonic() - started, say)
 
 
-def target(task: Task, count: int, media: Modality, source: Source, world: World, say: Say) -> Target:
-    """What `count` samples are compared with. Raises ValueError where they are too few for the features."""
-    options = task.recipe.evaluate
+def target(recipe: Recipe, data: Path | None, count: int, media: Modality, world: World, say: Say) -> Target:
+    """What `count` samples are compared with, as `recipe.evaluate` says.
+
+    Raises ValueError where they are too few for the features, or a metric is none.
+    """
+    options = recipe.evaluate
+    command.check_metrics(options.metrics)
     goal = score.target(
         media,
-        source,
+        media.source(data, options.split),
         samples=count,
         real=options.real,
-        name=task.data.name if task.data else f"embedded {media.name}",
+        name=data.name if data else f"embedded {media.name}",
         features=options.features,
         weights=options.weights,
         options=options.call,
@@ -69,7 +76,7 @@ def target(task: Task, count: int, media: Modality, source: Source, world: World
         world=world,
         say=say,
     )
-    if "frechet" in (task.metrics or ["frechet"]) and world.first:
+    if "frechet" in (command.wanted(recipe) or ["frechet"]) and world.first:
         measures.enough(count, goal.real.count, goal.network.width)
     return goal
 
@@ -116,6 +123,17 @@ class Others:
     def __init__(self, task: Task, media: Modality, world: World, say: Say) -> None:
         self.task, self.media, self.world, self.say = task, media, world, say
         self.values: dict[str, Value] = {}
+
+    def check(self) -> None:
+        """Refuse what cannot be taken before anything is drawn. With `metrics=all` that is left out later."""
+        task = self.task
+        asked = [name for name in table.OTHERS if name in (task.recipe.evaluate.metrics or [])]
+        for name in asked:
+            if name != "memorisation" and (task.checkpoint is None or task.recipe.stage != "diffusion"):
+                raise ValueError(f"{name} is a matter of a diffusion model: give run=runs/NAME of one")
+            if name == "likelihood":
+                held_out.integers(task.recipe, self.media)
+            self._held_out()
 
     def take(self, seen: Seen) -> None:
         """Those that are asked for. With `metrics=all` what cannot be taken is named and left out."""
@@ -179,14 +197,11 @@ def written(
             "media": {k: v for k, v in task.recipe.media.items() if v is not None},
             "evaluated": str(task.samples or task.checkpoint),
             "asked": asked(task),
-            "data": str(task.data or "embedded"),
-            "split": task.recipe.evaluate.split,
+            **origin(task),
             "seed": task.recipe.seed,
             "seconds": round(seconds, 1),
         },
     )
-    if task.against:
-        table.comparable(report, task.against, "against")
     table.save(report, task.out / "evaluation.json")
     figure.figure(result, task.out / "features.png")
     against_what = f"{result.real.count} real examples of {report['data']}, {report['split']}"
@@ -198,13 +213,20 @@ def written(
     return report
 
 
+def origin(task: Task) -> dict[str, str]:
+    """Where the real examples are from."""
+    return {"data": str(task.data or "embedded"), "split": task.recipe.evaluate.split}
+
+
 def asked(task: Task) -> dict[str, Any] | None:
-    """How the samples of a run were drawn, and how many were to be compared; None for a folder of samples."""
+    """How the samples of a run were to be drawn and compared; None for a folder of samples."""
     if task.checkpoint is None:
         return None
     recipe = task.recipe
-    how: dict[str, Any] = {"n": recipe.evaluate.n, "real": recipe.evaluate.real}
+    options = dataclasses.asdict(recipe.evaluate)
+    how: dict[str, Any] = {key: options[key] for key in ("n", "real", "features", "weights", "call", "metrics")}
     if recipe.stage == "diffusion":
-        how |= {"sampler": recipe.sampler.name, "steps": recipe.sampler.steps, "grid": recipe.sampler.grid["name"]}
+        how |= {"sampler": recipe.sampler.name, "steps": recipe.sampler.steps, "grid": recipe.sampler.grid}
+        how |= {"sampler_options": recipe.sampler.options, "path": recipe.sampler.path}
         how |= {"guidance": recipe.guidance.scale, "guidance_settings": guidance.settings(recipe.guidance)}
     return how

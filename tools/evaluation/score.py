@@ -101,7 +101,7 @@ def target(
 
     Where the data hold fewer, both get half of them. All processes call it; the numbers are the first one's.
     """
-    division = stream.divided(len(source), teaches=features == "classifier")
+    division = stream.divided(len(source), teaches=features == "classifier" or features.endswith(".safetensors"))
     pool = division.compared
     beside = min(samples, len(pool) // 2) if floor else 0
     compared = pool[: min(real, len(pool) - beside)]
@@ -132,13 +132,14 @@ def scored(
     samples = gather(parts, goal.network, statistics_of(goal.media.name), world, watch=watch)
     if samples is None:
         return None
-    labelled = bool((samples.rows.labels >= 0).any())
-    able = measures.fitting(goal.media.name, goal.network.classes, labelled)
+    able = _able(goal, samples)
     wanted = [name for name in able if metrics is None or name in metrics]
     values = measures.measured(samples, goal.real, wanted)
     floors, notes = dict[str, Value](), list[str]()
+    if missing := [name for name in metrics or () if name in measures.names() and name not in able]:
+        notes.append(f"{', '.join(missing)} cannot be taken of {goal.media.name} over {goal.network.name}, unlabelled")
     if goal.beside is not None:
-        known = measures.fitting(goal.media.name, goal.network.classes, bool((goal.beside.rows.labels >= 0).any()))
+        known = _able(goal, goal.beside)
         floors = measures.measured(goal.beside, goal.real, [name for name in wanted if name in known])
         if goal.beside.count != samples.count:
             notes.append(
@@ -146,3 +147,13 @@ def scored(
                 f"beside the {goal.real.count} compared with"
             )
     return Result(values, floors, samples, goal.real, goal.network, goal.media.name, notes)
+
+
+def _able(goal: Target, of: Gathered) -> list[str]:
+    """The metrics that can be taken of these examples over the network of the target."""
+    return measures.fitting(
+        goal.media.name,
+        logits=of.rows.logits.shape[1] > 0,
+        classes=goal.network.classes,
+        labelled=bool((of.rows.labels >= 0).any()),
+    )

@@ -50,6 +50,11 @@ def divided(length: int, *, teaches: bool) -> Division:
     return Division(order[::2], order[1::2]) if teaches else Division([], order)
 
 
+def some(length: int, count: int) -> list[int]:
+    """`count` of the numbers below `length`, at most all: a fixed draw, as folders come sorted by class."""
+    return permutation(length, 0, 0)[:count].tolist()
+
+
 def real(
     media: Modality, source: Source, items: Sequence[int], world: World | None = None, *, workers: int | None = None
 ) -> Iterator[Part]:
@@ -85,9 +90,11 @@ class Files:
         return len(self._places())
 
     def parts(self, world: World | None, n: int | None = None) -> Iterator[Part]:
-        """At most n of the files, in the order of their names."""
+        """At most n of the files, drawn from all of them, in the order of their names."""
         rank, size = (world.rank, world.size) if world else (0, 1)
-        mine = [pair for pair in enumerate(self._places()) if n is None or pair[0] < n][rank::size]
+        places = self._places()
+        chosen = sorted(some(len(places), len(places) if n is None else n))
+        mine = [(number, places[i]) for number, i in enumerate(chosen)][rank::size]
         generator = torch.Generator()
         for first in range(0, len(mine), BATCH):
             kept, numbers = list[Example](), list[int]()

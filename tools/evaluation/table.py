@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from modalities.features.network import FeatureNetwork
 from modalities.writing import write_bytes
 from tools.evaluation.measures import MEASURES, Value
 from tools.evaluation.score import Result
@@ -49,14 +50,20 @@ def report(result: Result, others: Mapping[str, Value], *, frames: int | None, a
             "floor": floor.value if floor else None,
             "better": better[name],
         }
-    network = result.network
     return {
         "metrics": metrics,
-        "features": {"name": network.name, "identity": network.identity, "width": network.width},
-        "samples": {"count": result.samples.count},
-        "real": {"count": result.real.count},
+        **identity(result.network, result.samples.count, result.real.count),
         "notes": result.notes,
         **about,
+    }
+
+
+def identity(network: FeatureNetwork, samples: int, real: int) -> dict[str, Any]:
+    """What a distance is in units of, and what its bias depends on."""
+    return {
+        "features": {"name": network.name, "identity": network.identity, "width": network.width},
+        "samples": {"count": samples},
+        "real": {"count": real},
     }
 
 
@@ -109,6 +116,8 @@ def comparable(found: dict, other: dict, where: str) -> None:
         ("features", found["features"], other["features"]),
         ("samples", found["samples"]["count"], other["samples"]["count"]),
         ("real examples", found["real"]["count"], other["real"]["count"]),
+        ("data", found.get("data"), other.get("data")),
+        ("split", found.get("split"), other.get("split")),
     ):
         if ours != theirs:
             here, there = (f"{x['name']} {x['identity']}" if isinstance(x, dict) else str(x) for x in (ours, theirs))

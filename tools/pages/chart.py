@@ -119,14 +119,15 @@ def _scale(
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Round numbers in [low, high]: 1, 2 and 5 times powers of ten, only the powers where that would be too many."""
+    """Round numbers in [low, high]: 1, 2 and 5 times powers of ten, only the powers where that would be too many; of a
+    narrow range those of a linear axis."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for digits in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 6)):
         found = [float(f"{digit}e{decade}") for decade in decades for digit in digits]
         found = [tick for tick in found if low <= tick <= high]
         if len(found) >= 3:
-            break
-    return found
+            return found
+    return found if len(found) > 1 else even(low, high)
 
 
 def even(low: float, high: float) -> list[float]:

@@ -1,5 +1,6 @@
 """The command line of `tools/report.py`."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,6 @@ def _numbers(key: str, text: str, least: float) -> list[float]:
     except ValueError:
         found = []
     whole = key in ("steps", "samples")
-    if not found or any(not n >= least or (whole and n != int(n)) for n in found):
+    if not found or any(not least <= n < math.inf or (whole and n != int(n)) for n in found):
         raise ValueError(f"{key}={text} must be {'whole ' if whole else ''}numbers of at least {least:g}, with commas")
     return found

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tools.evaluation import during
 from tools.pages.chart import Axis, Series, chart, charts, floor, running_mean
 from tools.reporting.runs import Run
 
@@ -37,7 +38,7 @@ def quality(runs: Sequence[Run]) -> str:
     drawn = []
     for over in dict.fromkeys(_measured_over(pair) for pair in measured):
         group = [pair for pair in measured if _measured_over(pair) == over]
-        known = dict.fromkeys(name for _, line in group for name in line["floors"])
+        known = dict.fromkeys(name for _, line in group for name in during.metrics_of(line))
         drawn += [(name, _while_training(runs, group, name)) for name in known]
     return charts(drawn)
 
@@ -52,6 +53,6 @@ def _while_training(runs: Sequence[Run], group: Sequence[tuple[Run, Mapping[str,
         rows = [line for of, line in group if of is run and name in line]
         points = [(line["seconds"] / 60, line[name]) for line in rows]
         series.append(Series(run.name, points, colour=run.number, marks=True))
-        if rows:
+        if rows and name in rows[-1]["floors"]:
             series.append(floor(rows[-1]["floors"][name], [at for at, _ in points]))
     return chart(series, Axis("minutes"), Axis(log=name == "frechet"), label=f"{name} against minutes of training")

@@ -1,5 +1,6 @@
 """Which evaluations of some runs may stand in one table and in one chart, and the table."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from tools import guidance
 from tools.evaluation.table import number
 from tools.reporting.runs import Run
 
@@ -20,7 +22,7 @@ class Comparable:
     `said`: those features and counts in words; `left`: how many others there are.
     """
 
-    of: dict[str, list[Report]]
+    of: dict[str, list[dict[str, Any]]]
     said: str
     left: int
 
@@ -39,14 +41,15 @@ def comparable(runs: Sequence[Run]) -> Comparable:
         return Comparable({run.name: [] for run in runs}, "", 0)
     chosen = max(groups, key=lambda group: groups[group])
     kept = {name: [r for r in reports if _group(r) == chosen] for name, reports in newest.items()}
-    name, identity, samples, real = chosen
-    said = f"{samples} samples against {real} real examples, features {name} {identity}"
+    name, identity, samples, real, data, split = chosen
+    said = f"{samples} samples against {real} real examples of {data}, {split}; features {name} {identity}"
     return Comparable(kept, said, groups.total() - groups[chosen])
 
 
-def _group(report: Report) -> tuple[str, str, int, int]:
-    features = report["features"]
-    return features["name"], features["identity"], report["samples"]["count"], report["real"]["count"]
+def _group(report: Report) -> tuple[str, str, int, int, str, str]:
+    """What must be the same in two reports for their distances to be in one unit: see `table.comparable`."""
+    features, counts = report["features"], (report["samples"]["count"], report["real"]["count"])
+    return features["name"], features["identity"], *counts, str(report.get("data")), str(report.get("split"))
 
 
 def _of(report: Report) -> str:
@@ -63,8 +66,9 @@ def as_trained(run: Run, reports: Sequence[Report]) -> Report | None:
         asked, recipe = report["asked"], run.recipe
         if recipe.stage != "diffusion":
             return report
-        says = (recipe.sampler.name, recipe.sampler.steps, recipe.guidance.scale)
-        if (asked["sampler"], asked["steps"], asked["guidance"]) == says:
+        says = [recipe.sampler.name, recipe.sampler.steps, recipe.sampler.grid, recipe.guidance.scale]
+        says.append(json.loads(json.dumps(guidance.settings(recipe.guidance))))
+        if [asked[key] for key in ("sampler", "steps", "grid", "guidance", "guidance_settings")] == says:
             return report
     return None
 
@@ -80,8 +84,9 @@ def table(runs: Sequence[Run], found: Comparable) -> str:
     rows = []
     for metric, title in titles.items():
         cells = "".join(f"<td>{_cell(report['metrics'].get(metric))}</td>" for _, report in known)
-        floors = [report["metrics"].get(metric, {}).get("floor") for _, report in known]
-        rows.append(f"<tr><td>{escape(title)}</td>{cells}<td class=quiet>{number(floors[0])}</td></tr>\n")
+        floors = (report["metrics"].get(metric, {}).get("floor") for _, report in known)
+        known_floor = next((value for value in floors if value is not None), None)
+        rows.append(f"<tr><td>{escape(title)}</td>{cells}<td class=quiet>{number(known_floor)}</td></tr>\n")
     return (
         f'<div class="table"><table><thead><tr><th></th>{head}<th>real examples</th></tr></thead>\n'
         f"<tbody>\n{''.join(rows)}</tbody></table></div>\n"

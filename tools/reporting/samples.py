@@ -1,4 +1,4 @@
-"""Samples of each run from the same seeds, in the folder where `tools/sample.py` would put them."""
+"""Samples of each run from the same seeds, in a folder of the run that is the report's own."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,7 +21,8 @@ def fill(runs: Sequence[Run], count: int, world: World, say: Callable[[str], Non
             continue
         stored = recipes.read(run.checkpoint / "recipe.yaml")
         recipe = recipes.overlay(stored, [f"run={run.folder}", f"n={count}"])
-        media, out = build.modality(recipe), sample.default_out(recipe, run.checkpoint)
+        media, named = build.modality(recipe), sample.default_out(recipe, run.checkpoint)
+        out = named.with_name(f"report-{count}-of-{named.name}")
         if len(_lines(out)) != count:
             say(f"{run.name}: drawing {count} samples")
             draw = stage.of(recipe).restored(recipe, media, run.checkpoint, world.device)

@@ -7,12 +7,11 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from core.training.distributed import World
 from tools import build
 from tools.evaluation import command, run
-from tools.evaluation.score import Target
 from tools.reporting.runs import Run
 from tools.schema import Recipe
 from tools.stages.autoencoder import has_prior
@@ -52,10 +51,11 @@ def fill(plan: Plan, runs: Sequence[Run], world: World, say: Callable[[str], Non
         goal = None
         for words in settings(plan, of):
             task = command.task([f"run={of.folder}", *plan.words, *words])
-            if there(task.out / "evaluation.json", task.recipe.evaluate.real):
+            if there(task):
                 continue
             say(f"{of.name}: measuring {' '.join(words) or 'it as it was trained'}")
-            goal = goal or _target(task, world, say)
+            media = build.modality(dataclasses.replace(task.recipe, latents=None))
+            goal = goal or run.target(task.recipe, task.data, task.recipe.evaluate.n, media, world, say)
             run.evaluate(task, world, lambda line: None, goal)
 
 
@@ -64,15 +64,14 @@ def drawable(recipe: Recipe) -> bool:
     return recipe.stage != "autoencoder" or has_prior(recipe)
 
 
-def _target(task: command.Task, world: World, say: Callable[[str], None]) -> Target:
-    media = build.modality(dataclasses.replace(task.recipe, latents=None))
-    source = media.source(task.data, task.recipe.evaluate.split)
-    return run.target(task, task.recipe.evaluate.n, media, source, world, say)
-
-
-def there(path: Path, real: int) -> bool:
-    """Whether this evaluation, against so many real examples, has been done."""
+def there(task: command.Task) -> bool:
+    """Whether this very evaluation has been done."""
     try:
-        return bool(json.loads(path.read_text())["asked"]["real"] == real)
+        found = json.loads((task.out / "evaluation.json").read_text())
+        return bool({"asked": found["asked"], "data": found["data"], "split": found["split"]} == same(task))
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def same(task: command.Task) -> dict[str, Any]:
+    return json.loads(json.dumps({"asked": run.asked(task), **run.origin(task)}))

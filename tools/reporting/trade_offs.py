@@ -15,10 +15,12 @@ def steps(runs: Sequence[Run], reports: Mapping[str, Reports]) -> str:
     drawn = []
     for run in (run for run in runs if run.recipe.stage == "diffusion"):
         plain = [r for r in reports[run.name] if _guidance(r) == (run.recipe.guidance.scale, _base(reports[run.name]))]
+        if not plain:
+            continue
+        name, plain = leading(plain)
         samplers = sorted({r["asked"]["sampler"] for r in plain})
         if len({(r["asked"]["sampler"], r["asked"]["steps"]) for r in plain}) == len(samplers):
             continue
-        name = leading(plain)
         series = []
         for number, sampler in enumerate(samplers):
             group = [r for r in plain if r["asked"]["sampler"] == sampler]
@@ -38,12 +40,16 @@ def guidance(runs: Sequence[Run], reports: Mapping[str, Reports]) -> str:
     for run in (run for run in runs if run.recipe.stage == "diffusion"):
         sampler = (run.recipe.sampler.name, run.recipe.sampler.steps)
         group = [r for r in reports[run.name] if (r["asked"]["sampler"], r["asked"]["steps"]) == sampler]
-        by_scale = {r["asked"]["guidance"]: r for r in group if _guidance(r)[1] == _base(group)}
+        group = [r for r in group if _guidance(r)[1] == _base(group)]
+        if not group:
+            continue
+        name, group = leading(group)
+        by_scale = {r["asked"]["guidance"]: r for r in group}
         if len(by_scale) < 2:
             continue
         scales = sorted(by_scale)
         rows = [{name: entry["value"] for name, entry in by_scale[scale]["metrics"].items()} for scale in scales]
-        distances = [(scale, row[leading(group)]) for scale, row in zip(scales, rows, strict=True)]
+        distances = [(scale, row[name]) for scale, row in zip(scales, rows, strict=True)]
         cost.append(Series(run.name, distances, colour=run.number, marks=True))
         if all("precision" in row and "recall" in row for row in rows):
             words = [f"{scale:g}" for scale in scales]
@@ -59,14 +65,15 @@ def guidance(runs: Sequence[Run], reports: Mapping[str, Reports]) -> str:
     return charts(drawn)
 
 
-def leading(reports: Reports) -> str:
-    """The metric that a chart of only one shows: a distance where all have it."""
-    shared = [name for name in reports[0]["metrics"] if all(name in report["metrics"] for report in reports)]
-    return next(name for name in ("frechet", "kernel", *shared) if name in shared)
+def leading(reports: Reports) -> tuple[str, Reports]:
+    """The metric that a chart of only one shows, a distance where there is one, and the reports that have it."""
+    known = dict.fromkeys(name for report in reports for name in report["metrics"])
+    name = next(name for name in ("frechet", "kernel", *known) if name in known)
+    return name, [report for report in reports if name in report["metrics"]]
 
 
 def calls(sampler: str) -> int:
-    """Calls of the network in a step."""
+    """Calls of the denoiser in a step. Guidance, which is the same for all points of a chart, may double them."""
     return int(getattr(importlib.import_module(f"core.samplers.{sampler}"), "CALLS", 1))
 
 
