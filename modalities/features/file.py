@@ -46,7 +46,7 @@ class FileNetwork:
         self.body, self.device = load(path), torch.device("cpu")
         self.titles = {"frechet": KNOWN[self.name]} if self.name in KNOWN else {}
         try:
-            for count in (3, 2):  # an exported program may take batches of one size alone
+            for count in (2, 3):  # an exported program may take batches of one size alone
                 self.width = self(media.decode(torch.zeros(count, *media.event_shape))).features.shape[1]
         except (RuntimeError, TypeError, NotImplementedError, AssertionError) as error:
             lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
