@@ -137,7 +137,8 @@ def printed(table: list[Row], found: dict[str, list[dict[str, Any]]]) -> str:
     lines.append(f"{'as many real examples':48}{floor[0]:16.2f}{floor[1]:11.3f}{floor[2]:8.3f}")
     lines.append(
         f"Fréchet here: {first['n']} samples against {first['real']} real examples over {first['network']}, "
-        f"{len(next(iter(found.values())))} seeds. It is no FID: the columns rank, and do not compare."
+        f"{len(next(iter(found.values())))} seeds. It is no FID: the columns rank, and do not compare. "
+        "Parameters and images of the latent row are without its autoencoder's."
     )
     return "\n".join(lines)
 

@@ -1,6 +1,6 @@
 """A small convolutional network over views: features, labels, and damages (see `pretext`).
 
-    (conv, norm, relu) x 2 per level, each level half as fine -> pooled -> linear: the features
+    (conv, norm, relu) x 2 per level (the first of maps: x 1), each half as fine -> pooled -> linear: the features
     features -> relu -> linear: labels, and another one: damages
 
 Maps (pictures, spectrograms) are convolved in two axes, clips in space and in time in turn (Tran et al. 2018).

@@ -26,17 +26,6 @@ class Statistics:
     latent_shape: list[int]
     examples: int
 
-    def normalise(self, z: Tensor) -> Tensor:
-        """z (B, c, *size) -> about unit scale."""
-        return (z - self._along(self.shift, z)) * self._along(self.scale, z)
-
-    def restore(self, z: Tensor) -> Tensor:
-        """The inverse of `normalise`."""
-        return z / self._along(self.scale, z) + self._along(self.shift, z)
-
-    def _along(self, values: list[float], like: Tensor) -> Tensor:
-        return torch.tensor(values, dtype=like.dtype, device=like.device).reshape(1, -1, *[1] * (like.ndim - 2))
-
 
 def measured(latents: Iterable[Tensor]) -> Statistics:
     """From batches z (b, c, *size), in float64. Raises ValueError where there are none."""

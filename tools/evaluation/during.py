@@ -9,7 +9,6 @@ nothing but the checkpoints, of which there is one for every measurement.
 """
 
 import dataclasses
-import io
 import json
 import os
 import shutil
@@ -21,7 +20,7 @@ from typing import Any
 from modalities.writing import write_bytes
 from tools import build, checkpoint, stage
 from tools.evaluation import command, measures, score
-from tools.evaluation.figure import INK, REAL, SAMPLES
+from tools.evaluation.figure import INK, REAL, SAMPLES, save
 from tools.evaluation.run import parts_of, target
 from tools.stage import Stage
 
@@ -79,10 +78,10 @@ class Quality:
             "took": round(took, 3),
         }
         _write([*before, line], self.run)
-        curve([*before, line], self.run / "quality.png")
         leading = next(iter(result.values), None)
         if leading is None:
             return
+        curve([*before, line], self.run / "quality.png")
         self.say(f"step {step}: {leading} {result.value(leading):.4g}, {took:.0f} s")
         if leading == "frechet" and all(line["frechet"] < old.get("frechet", float("inf")) for old in before):
             keep(folder, self.run / "best")
@@ -122,7 +121,7 @@ def curve(measured: list[dict[str, Any]], path: Path) -> None:
     """The first metric of the lines against the minutes of training, with its floor."""
     from matplotlib.figure import Figure
 
-    name = next(iter(metrics_of(measured[-1])))
+    name = metrics_of(measured[-1])[0]
     drawing = Figure(figsize=(5.2, 3.4), dpi=100, layout="constrained")
     axis = drawing.subplots()
     rows = [line for line in measured if name in line]
@@ -136,9 +135,4 @@ def curve(measured: list[dict[str, Any]], path: Path) -> None:
         axis.set_yscale("log")
     axis.set_xlabel("minutes of training", fontsize=9, color=INK)
     axis.set_ylabel(name, fontsize=9, color=INK)
-    axis.tick_params(colors=INK, labelsize=8)
-    for spine in axis.spines.values():
-        spine.set_color(INK)
-    buffer = io.BytesIO()
-    drawing.savefig(buffer, format="png", transparent=True)
-    write_bytes(buffer.getvalue(), path)
+    save(drawing, path)

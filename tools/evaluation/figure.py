@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -32,7 +33,12 @@ def figure(result: Result, path: Path) -> None:
     axes[0].legend(fontsize=8, frameon=False, labelcolor=INK, markerscale=3)
     if panels > 1:
         _recognised(result, axes[1])
-    for axis in axes:
+    save(drawing, path)
+
+
+def save(drawing: Any, path: Path) -> None:
+    """A matplotlib figure as PNG without a ground, its axes in a grey that is read on white and on black."""
+    for axis in drawing.axes:
         axis.tick_params(colors=INK, labelsize=8)
         for spine in axis.spines.values():
             spine.set_color(INK)

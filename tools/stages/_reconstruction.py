@@ -64,10 +64,12 @@ def some(
 ) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
     """Stored media (b, …), their x0 and labels, of `count` examples in an order that the recipe's seed gives."""
     size = min(count, len(source), recipe.sample.batch)
-    draws = islice(data_order(len(source), size, seed=recipe.seed), max(1, min(count, len(source)) // size))
+    left = min(count, len(source))
+    draws = islice(data_order(len(source), size, seed=recipe.seed), -(-left // size))
     for batch in batches(source, draws, workers=0):
-        stored = media.prepare(batch.to(device), None)
-        yield stored, media.encode(stored), batch.labels.to(device) if recipe.autoencoder.label else None
+        stored, labels = media.prepare(batch.to(device), None)[:left], batch.labels[:left].to(device)
+        left -= len(stored)
+        yield stored, media.encode(stored), labels if recipe.autoencoder.label else None
 
 
 @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""Shift and scale of latents: measured exactly, undone exactly, stored and read back."""
+"""Shift and scale of latents: measured exactly, stored and read back."""
 
 import pytest
 import torch
@@ -19,10 +19,6 @@ def test_mean_and_deviation_over_uneven_batches():
     assert found.shift == pytest.approx(flat.mean(1).tolist(), rel=1e-12)
     assert found.scale == pytest.approx((1 / flat.std(1, correction=0)).tolist(), rel=1e-9)
     assert (found.latent_shape, found.examples) == ([3, 4, 5], 7)
-    normal = found.normalise(z)
-    assert torch.allclose(normal.mean((0, 2, 3)), torch.zeros(3), atol=1e-5)
-    assert torch.allclose(normal.std((0, 2, 3), correction=0), torch.ones(3), rtol=1e-5)
-    assert torch.allclose(found.restore(normal), z, rtol=1e-5, atol=1e-5)
 
 
 def test_a_silent_channel_is_not_blown_up():
@@ -30,7 +26,7 @@ def test_a_silent_channel_is_not_blown_up():
     z[:, 1] = 2.0
     found = statistics.measured([z])
     assert found.scale[1] == pytest.approx(1e4)
-    assert found.normalise(z)[:, 1].abs().max() < 1e-3
+    assert float((z[:, 1] - found.shift[1]).abs().max()) * found.scale[1] < 1e-3
 
 
 def test_stored_and_read_back(tmp_path):
