@@ -53,7 +53,7 @@ class Progress:
         self.before = start.seconds if start else 0.0
         self.loss: SupportsFloat | None = None
         self.opened = self.drawn = time.monotonic()
-        self.shown = self.step if start else -1
+        self.shown = self.step  # nothing is drawn of work that was refused before it began
         self.marks = [(self.opened, self.step)]
         self.bar = None if quiet or out or not (sys.stderr.isatty() and sys.stdout.isatty()) else _tqdm()
 
