@@ -65,7 +65,7 @@ def guidance(runs: Sequence[Run], reports: Mapping[str, Reports]) -> str:
     return charts(drawn)
 
 
-def leading(reports: Reports) -> tuple[str, Reports]:
+def leading(reports: Reports) -> tuple[str, list[Mapping[str, Any]]]:
     """The metric that a chart of only one shows, a distance where there is one, and the reports that have it."""
     known = dict.fromkeys(name for report in reports for name in report["metrics"])
     name = next(name for name in ("frechet", "kernel", *known) if name in known)
