@@ -53,6 +53,8 @@ def _together(tree: Tree) -> None:
         _value(f"network.{name}", value, FROM_ZERO.get(name, {"at_least": 1}))
     if tree["data"]["stills"] > 0 and tree["modality"] != "video":
         raise ValueError(f"data.stills is for modality=video: {tree['modality']} has no frames to mix stills into")
+    if tree["data"]["stills"] > 0 and network.get("temporal_patch", 1) > 1:
+        raise ValueError("data.stills is for network.temporal_patch=1: frames folded together see each other")
     if tree["conditions"] and tree["stage"] != "diffusion":
         raise ValueError(
             f"conditions are for stage=diffusion, not for stage={tree['stage']}, which knows classes alone"

@@ -33,3 +33,18 @@ def unfold(x: Tensor, factor: Size) -> Tensor:
     (N, C, H, W), (fh, fw) = x.shape, factor
     x = x.reshape(N, fh, fw, C // (fh * fw), H, W)  # axes: N fh fw C H W
     return x.permute(0, 3, 4, 1, 5, 2).reshape(N, C // (fh * fw), H * fh, W * fw)
+
+
+def fold_time(x: Tensor, frames: int) -> Tensor:
+    """Time to channels: (B, C, T, H, W) -> (B, frames*C, ceil(T / frames), H, W), frames of zeros after the last."""
+    if frames == 1:
+        return x
+    x = functional.pad(x, (0, 0, 0, 0, 0, -x.shape[2] % frames))
+    return x.unflatten(2, (-1, frames)).permute(0, 3, 1, 2, 4, 5).flatten(1, 2)  # axes: B frames C T H W
+
+
+def unfold_time(x: Tensor, frames: int) -> Tensor:
+    """Channels to time, the inverse of `fold_time`: (B, frames*C, T, H, W) -> (B, C, T*frames, H, W)."""
+    if frames == 1:
+        return x
+    return x.unflatten(1, (frames, -1)).permute(0, 2, 3, 1, 4, 5).flatten(2, 3)  # axes: B C T frames H W

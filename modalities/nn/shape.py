@@ -32,7 +32,8 @@ class Shape:
 @dataclass(frozen=True, kw_only=True)
 class ClipShape(Shape):
     """temporal_kernel: frames per temporal convolution (odd, 1: none), after every block; temporal_attention: levels
-    with attention over time (None: where the spatial one is)."""
+    with attention over time (None: where the spatial one is); temporal_patch: frames folded into channels."""
 
     temporal_attention: bool | Sequence[bool] | None = None
     temporal_kernel: int = 3
+    temporal_patch: int = 1

@@ -5,7 +5,10 @@
 Any T, H, W; T = 1 is a still image. cond {"label": (B,) int64, -1 is none; NAME: the rows of conditions[NAME];
 "stills": (B,) bool, frames of these entries do not see each other, so that clips and heaps of still images train in one
 batch (Ho 2022, joint training)}. All frames of a clip attend to its tokens; a signal is a clip itself.
-The weights under `condition` and `unet` that are not temporal have the image network's names and shapes.
+With `temporal_patch` so many frames at a time are one map of as many times the channels (the tubes of Arnab 2021,
+«ViViT»): less work where neighbours are alike. Its frames always see each other, so there are no stills among clips.
+The weights under `condition` and `unet` that are not temporal have the image network's names and, without
+`temporal_patch`, shapes.
 """
 
 from collections.abc import Mapping
@@ -19,7 +22,8 @@ from modalities.nn.concat import Beside, beside
 from modalities.nn.conditional import entrances
 from modalities.nn.conditions import Conditions, Entering
 from modalities.nn.embedding import Condition as Embedding
-from modalities.nn.options import odd, per_level
+from modalities.nn.layout import fold_time, unfold_time
+from modalities.nn.options import at_least, odd, per_level
 from modalities.nn.shape import ClipShape
 from modalities.nn.temporal import Clip, Temporal
 from modalities.nn.unet import UNet
@@ -46,17 +50,26 @@ class VideoUNet(nn.Module):
 
         self.condition = Embedding(width, classes)
         self.conditions = Conditions(conditions, width) if conditions else None
+        self.temporal_patch = patch = at_least("temporal_patch", shape.temporal_patch, 1)
         enter = entrances(self.conditions, width)
-        self.unet = UNet(shape, rank=2, in_channels=in_channels, condition=width, extra=temporal, **enter)
+        enter |= {name: patch * channels for name, channels in enter.items() if name in Beside._fields}
+        self.unet = UNet(shape, rank=2, in_channels=patch * in_channels, condition=width, extra=temporal, **enter)
 
     def forward(self, x: Tensor, noise_label: Tensor, cond: Condition = None) -> Tensor:
-        B, T = x.shape[0], x.shape[2]
+        B, T, patch = x.shape[0], x.shape[2], self.temporal_patch
         keep = None if cond is None or "stills" not in cond else cond["stills"].logical_not()
+        if keep is not None and patch > 1:
+            raise ValueError(f"network.temporal_patch={patch} folds frames together, which stills must not be")
         entering = Entering() if self.conditions is None else self.conditions(cond, B)
-        condition = self.condition(noise_label, cond, entering.embedding).repeat_interleave(T, dim=0)
-        signals = Beside(*(s if s is None else frames(s) for s in beside(entering.signals, x, self.unet.patch[1])))
-        y = self.unet(frames(x), condition, Clip(T, keep), entering.tokens, signals)
-        return y.unflatten(0, (B, T)).transpose(1, 2)
+        signals = Beside(*(s if s is None else self._maps(s) for s in beside(entering.signals, x, self.unet.patch[1])))
+        clip = Clip(-(-T // patch), keep)
+        condition = self.condition(noise_label, cond, entering.embedding).repeat_interleave(clip.frames, dim=0)
+        y = self.unet(self._maps(x), condition, clip, entering.tokens, signals)
+        y = y.unflatten(0, (B, clip.frames)).transpose(1, 2)
+        return unfold_time(y, patch)[:, :, :T]
+
+    def _maps(self, x: Tensor) -> Tensor:
+        return frames(fold_time(x, self.temporal_patch))
 
 
 def frames(x: Tensor) -> Tensor:

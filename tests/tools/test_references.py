@@ -66,10 +66,11 @@ def clips(tmp_path_factory) -> Path:
     return root
 
 
-@pytest.fixture(scope="module")
-def video(clips, tmp_path_factory) -> Path:
+@pytest.fixture(scope="module", params=[1, 2], ids=["frame_by_frame", "two_frames_at_a_time"])
+def video(clips, tmp_path_factory, request) -> Path:
     run = tmp_path_factory.mktemp("runs") / "video"
     attending = ["conditions.known=frames", "network.patch=4", "network.temporal_attention=true"]
+    attending.append(f"network.temporal_patch={request.param}")
     return learned(run, "video", f"data.path={clips}", *attending, steps=80)
 
 

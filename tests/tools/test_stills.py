@@ -53,8 +53,13 @@ def test_training_on_both_runs_and_leaves_a_video_model(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("modality", "share", "expected"), [("image", 0.5, "modality=video"), ("video", 1.0, "no clip")]
+    ("modality", "words", "expected"),
+    [
+        ("image", ["data.stills=0.5"], "modality=video"),
+        ("video", ["data.stills=1.0"], "no clip"),
+        ("video", ["data.stills=0.5", "network.temporal_patch=2"], "see each other"),
+    ],
 )
-def test_impossible_mixtures_are_refused(tmp_path, capsys, modality, share, expected):
-    assert trained(tmp_path / "run", f"data.stills={share}", modality=modality) == 2
+def test_impossible_mixtures_are_refused(tmp_path, capsys, modality, words, expected):
+    assert trained(tmp_path / "run", *words, modality=modality) == 2
     assert expected in capsys.readouterr().err

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from modalities.nn.layout import fold, pad_to, square, unfold
+from modalities.nn.layout import fold, fold_time, pad_to, square, unfold, unfold_time
 
 
 @pytest.mark.parametrize("factor", [(1, 1), (2, 2), (1, 4), (3, 2)])
@@ -42,3 +42,12 @@ def test_pad_goes_to_the_next_multiple_and_adds_zeros_only(size, padded):
 def test_a_wave_has_no_height():
     assert square(4, 1) == (1, 4)
     assert square(4, 2) == (4, 4)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 4])
+def test_unfold_time_inverts_fold_time(frames):
+    x = torch.randn(2, 3, 5, 4, 4)
+    y = fold_time(x, frames)
+    assert y.shape == (2, 3 * frames, -(-5 // frames), 4, 4)
+    assert torch.equal(unfold_time(y, frames)[:, :, :5], x)
+    assert not unfold_time(y, frames)[:, :, 5:].any()

@@ -137,3 +137,35 @@ def test_full_scale_on_the_meta_device(frames):
         x = torch.zeros(1, 3, frames, 64, 64)
         assert network(x, torch.zeros(1), None).shape == x.shape
     assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(74.5, rel=0.01)
+
+
+def test_a_temporal_patch_is_a_network_of_fewer_wider_frames():
+    """Two frames as one of twice the channels: what a network of patch 1 makes of them when given them so."""
+    torch.manual_seed(0)
+    folded = VideoUNet(**SMALL, temporal_patch=2)
+    plain = VideoUNet(**(SMALL | {"in_channels": 2}))
+    fill(plain.named_parameters())
+    folded.load_state_dict(plain.state_dict())
+    x, t, cond = inputs(frames=6)
+    pairs = torch.cat([x[:, :, ::2], x[:, :, 1::2]], dim=1)
+    y = plain(pairs, t, cond)
+    expected = torch.stack([y[:, :1], y[:, 1:]], dim=3).flatten(2, 3)
+    torch.testing.assert_close(folded(x, t, cond), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5, 8])
+def test_a_temporal_patch_takes_any_length(frames):
+    torch.manual_seed(0)
+    video = VideoUNet(**SMALL, temporal_patch=3)
+    fill(video.named_parameters())
+    x, t, cond = inputs(frames)
+    y = video(x, t, cond)
+    assert y.shape == x.shape
+    padded = torch.nn.functional.pad(x, (0, 0, 0, 0, 0, -frames % 3))
+    torch.testing.assert_close(y, video(padded, t, cond)[:, :, :frames], rtol=0, atol=1e-6)
+
+
+def test_frames_folded_together_are_no_stills():
+    x, t, cond = inputs()
+    with pytest.raises(ValueError, match="temporal_patch=2 folds frames together"):
+        VideoUNet(**SMALL, temporal_patch=2)(x, t, cond | {"stills": torch.tensor([True, False, False])})
