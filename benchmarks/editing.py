@@ -23,7 +23,6 @@ import torch
 from torch import Tensor
 
 from core import discover
-from core.training.order import permutation
 from modalities.features.classifier import Classifier
 from modalities.modality import Modality
 from tools import build, messages
@@ -127,8 +126,7 @@ def rows(argv: list[str], given: dict[str, str]) -> Iterator[str]:
     first = recipes.read(newest(argv) / "recipe.yaml")
     media, data = build.modality(first), Path(given["data"])
     held_out, train = media.source(data, "test"), media.source(data, "train")
-    numbers = permutation(len(held_out), 1, 0)[: int(given.get("n", 32))].tolist()
-    parts = list(stream.real(media, held_out, numbers))
+    parts = list(stream.real(media, held_out, stream.some(len(held_out), int(given.get("n", 32)))))
     stored, labels = torch.cat([part.media for part in parts]), torch.cat([part.labels for part in parts])
     items = stream.divided(len(train), teaches=True).taught
     network = networks.taught(media, train, items, name=data.name, say=print)

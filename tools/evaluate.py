@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
 def evaluate(argv: list[str]) -> int:
     task = command.task(argv)
     with processes(build.device(task.recipe.device)) as world:
-        run.evaluate(task, world, (lambda line: print(line, flush=True)) if world.first else (lambda line: None))
+        run.evaluate(task, world, messages.speaker(world.first))
     return 0
 
 

@@ -35,6 +35,11 @@ def run(tool: Callable[[list[str]], int], argv: Sequence[str], help: str = "") -
         return MISTAKE
 
 
+def speaker(first: bool) -> Callable[[str], None]:
+    """What tells the user a line as soon as it is known: of several processes the first alone does."""
+    return (lambda line: print(line, flush=True)) if first else (lambda line: None)
+
+
 def explanation(error: BaseException) -> str | None:
     """One line for an error that a user can mend, None for one that only we can."""
     if _disk_full(error):

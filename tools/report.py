@@ -11,13 +11,12 @@ each of `scales`, quality against diversity. Other keys are those of tools/evalu
 """
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 if __name__ == "__main__" and not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # run as a script: the parts lie beside this folder
 
-from core.training.distributed import World, processes
+from core.training.distributed import processes
 from modalities.writing import write_bytes
 from tools import build, messages
 from tools.reporting import command, runs, samples, sweeps
@@ -32,7 +31,7 @@ def report(argv: list[str]) -> int:
     task = command.task(argv)
     found = runs.read(task.folders)
     with processes(build.device(task.device)) as world:
-        say = _say(world)
+        say = messages.speaker(world.first)
         if task.plan:
             sweeps.fill(task.plan, found, world, say)
         shown = samples.fill(found, task.samples, world, say)
@@ -40,10 +39,6 @@ def report(argv: list[str]) -> int:
             write_bytes(page(found, shown).encode(), task.out)
             print(f"wrote {task.out}")
     return 0
-
-
-def _say(world: World) -> Callable[[str], None]:
-    return (lambda line: print(line, flush=True)) if world.first else (lambda line: None)
 
 
 if __name__ == "__main__":

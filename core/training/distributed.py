@@ -66,6 +66,14 @@ class World:
         dist.gather_object(value, box if self.first else None)
         return box if self.first else []
 
+    def shared(self, value: Any) -> list[Any]:
+        """The values of all processes, in the order of their ranks, on every process."""
+        if self.size == 1:
+            return [value]
+        box: list[Any] = [None] * self.size
+        dist.all_gather_object(box, value)
+        return box
+
     def barrier(self) -> None:
         if self.size > 1:
             dist.barrier()

@@ -10,6 +10,7 @@ is written after it, so a shard without one is unfinished; a training reads thes
 """
 
 import ast
+import contextlib
 import hashlib
 import json
 import struct
@@ -146,12 +147,10 @@ class Cache:
 
     def _index(self, number: int, count: int) -> dict[str, Any]:
         name = shard_name(self.split, number)
-        try:
+        with contextlib.suppress(OSError, ValueError, KeyError):
             found = json.loads((self.path / f"{name}.json").read_text())
             if (self.path / f"{name}.tar").stat().st_size == found["bytes"]:
                 return found
-        except (OSError, ValueError, KeyError):
-            pass
         raise ValueError(
             f"{self.path} is unfinished: shard {number + 1} of {count} of its {self.split} split is missing or "
             "damaged; the same tools/encode.py command completes it"

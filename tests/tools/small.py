@@ -1,11 +1,17 @@
 """The smallest trainings that exercise the real thing: a few seconds each, on embedded data."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from safetensors.torch import load_file
 from torch import Tensor
 
+from modalities.data import splits
+from modalities.features import learning
 from tools import checkpoint, sample, train
+from tools.evaluation import measures, networks
 
 FAST = ["optimizer.warmup_steps=0", "optimizer.lr=1", "optimizer.eps=1"]
 """Steps that can be seen and, with an eps this large, linear in the gradient: Adam would blow up its rounding."""
@@ -39,6 +45,18 @@ def trained(run: Path, *more: str, modality: str = "image", steps: int = 3) -> i
 
 def sampled(run: Path, *more: str) -> int:
     return sample.main([f"run={run}", *more])
+
+
+@contextmanager
+def small_evaluations(cache: Path) -> Iterator[None]:
+    """Feature networks of a few steps in a cache of their own, few embedded examples, short bootstraps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRIFUSE_CACHE", str(cache))
+        patch.setattr(networks, "EXAMPLES", {2: 128, 3: 128})
+        patch.setattr(learning, "STEPS", 4)
+        patch.setattr(measures, "RESAMPLES", 20)
+        patch.setattr(splits, "EMBEDDED", {"train": (600, 0), "val": (100, 1), "test": (100, 2)})
+        yield
 
 
 def weights(run: Path, name: str = "model") -> dict[str, Tensor]:

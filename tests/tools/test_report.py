@@ -7,24 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from modalities.data import splits
-from modalities.features import learning
-from tests.tools.small import trained
+from tests.tools.small import small_evaluations, trained
 from tools import evaluate, report
 from tools import recipe as recipes
-from tools.evaluation import measures, networks
 from tools.reporting import reports, runs, settings, trade_offs
 from tools.reporting.page import page
 
 
 @pytest.fixture(scope="module", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRIFUSE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr(networks, "EXAMPLES", {2: 128, 3: 128})
-        patch.setattr(learning, "STEPS", 4)
-        patch.setattr(measures, "RESAMPLES", 20)
-        patch.setattr(splits, "EMBEDDED", {"train": (600, 0), "val": (100, 1), "test": (100, 2)})
+    with small_evaluations(tmp_path_factory.mktemp("cache")):
         yield
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tools.demonstration.curve import curve
 from tools.demonstration.facts import Facts, SampleFact
-from tools.pages.document import document
+from tools.pages.document import document, media
 
 ABOUT = {
     "image": "Coloured shapes on dark grounds. The class is the shape; colour, size and place are free.",
@@ -55,15 +55,15 @@ def section(part: Facts) -> str:
     return (
         f'<section id="{part.modality}">\n<h2>{part.modality.capitalize()}</h2>\n<p>{ABOUT[part.modality]}</p>\n'
         f"{show(part)}\n"
-        f"<h3>Forward: an example of the data, diffused until only noise is left</h3>\n{picture(part.forward)}\n"
-        f"<h3>Reverse: a sample, from noise to clean</h3>\n{picture(part.reverse)}\n"
+        f"<h3>Forward: an example of the data, diffused until only noise is left</h3>\n{medium(part.forward)}\n"
+        f"<h3>Reverse: a sample, from noise to clean</h3>\n{medium(part.reverse)}\n"
         f"<h3>Make it again</h3>\n<pre>{commands}</pre>\n</section>\n"
     )
 
 
 def pictures(part: Facts) -> str:
     return '<div class="pictures">' + "".join(
-        f"<figure>{picture(sample.file, sample.asked)}{caption(sample, short=True)}</figure>" for sample in part.samples
+        f"<figure>{medium(sample.file, sample.asked)}{caption(sample, short=True)}</figure>" for sample in part.samples
     ) + "</div>"  # fmt: skip
 
 
@@ -72,8 +72,8 @@ def sounds(part: Facts) -> str:
     left = len(part.samples) - len(shown)
     rest = f'<p class="quiet">{left} more are in {part.modality}/.</p>' if left else ""
     return '<div class="sounds">' + "".join(
-        f'<figure>{picture(sample.picture, "waveform and spectrogram")}'
-        f'<audio controls preload="none" src="{escape(sample.file)}"></audio>{caption(sample)}</figure>'
+        f'<figure>{medium(sample.picture, "waveform and spectrogram")}'
+        f"{medium(sample.file)}{caption(sample)}</figure>"
         for sample in shown
     ) + f"</div>{rest}"  # fmt: skip
 
@@ -82,7 +82,7 @@ def clips(part: Facts) -> str:
     wrong = [sample for sample in part.samples if not sample.right]
     listed = "; ".join(f"{Path(s.file).name} should move {s.asked}: {s.seen}, {s.note}" for s in wrong)
     note = f'<p class="quiet">Not as asked: {escape(listed)}.</p>' if wrong else ""
-    return f'<video src="{escape(part.sheet)}" autoplay loop muted playsinline></video>{note}'
+    return f"{medium(part.sheet)}{note}"
 
 
 def caption(sample: SampleFact, *, short: bool = False) -> str:
@@ -92,8 +92,8 @@ def caption(sample: SampleFact, *, short: bool = False) -> str:
     return f'<figcaption title="{escape(sample.note)}"><b>{escape(sample.asked)}</b>{wrong}{note}</figcaption>'
 
 
-def picture(path: str, alt: str = "") -> str:
-    return f'<img src="{escape(path)}" alt="{escape(alt)}">'
+def medium(path: str, alt: str = "") -> str:
+    return media(path, Path(path).suffix, alt)
 
 
 def duration(seconds: float) -> str:

@@ -52,12 +52,12 @@ def task(argv: list[str]) -> Task:
     run, folder = recipes.argument(argv, "run"), own.get("samples")
     if bool(run) == bool(folder):
         raise ValueError("say what to evaluate: run=runs/NAME or samples=FOLDER, one of the two")
-    against = table.read(_path(own["against"])) if "against" in own else None
+    against = _against(own["against"]) if "against" in own else None
     if run:
         checkpoint = newest(argv)
         recipe = recipes.overlay(recipes.read(checkpoint / "recipe.yaml"), words)
         check_metrics(recipe.evaluate.metrics)
-        more = [f"{key}={own[key]}" for key in ("data",) if key in own] + words
+        more = [f"data={own['data']}", *words] if "data" in own else words
         out = _path(own["out"]) if "out" in own else default_out(recipe, checkpoint, more)
         return Task(recipe, place(own.get("data", recipe.data.path)), out, checkpoint=checkpoint, against=against)
     samples = _path(str(folder))
@@ -132,6 +132,13 @@ def default_out(recipe: Recipe, checkpoint: Path, words: Sequence[str]) -> Path:
     if others:
         parts.append(hashlib.blake2b("\n".join(others).encode(), digest_size=3).hexdigest())
     return Path(recipe.run) / "evaluations" / "-".join(parts)
+
+
+def _against(text: str) -> dict[str, Any]:
+    try:
+        return table.read(_path(text))
+    except ValueError as error:
+        raise ValueError(f"against={error}") from None
 
 
 def _path(text: str) -> Path:

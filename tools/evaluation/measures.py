@@ -155,10 +155,19 @@ def names() -> list[str]:
     return [name for measure in MEASURES for name in measure.titles]
 
 
-def fitting(modality: str, *, logits: bool, classes: Sequence[str], labelled: bool) -> list[str]:
-    """The metrics that can be taken: of this modality, and with what the network says and the samples are labelled."""
-    has = {"": True, "classes": logits, "labels": bool(classes) and labelled}
-    return [n for m in MEASURES if m.modality in ("", modality) and has[m.needs] for n in m.titles]
+def fitting(modality: str, *, logits: bool, classes: Sequence[str], labelled: bool) -> dict[str, str]:
+    """By metric what keeps it from being taken, in words: of this modality, with what the network says and the samples
+    are labelled. Empty words where nothing does."""
+    lacks = {
+        "": "",
+        "classes": "" if logits else "needs features that know classes",
+        "labels": "" if classes and labelled else "needs samples with labels, and features that know them",
+    }
+    return {
+        name: lacks[m.needs] if m.modality in ("", modality) else f"is a matter of {m.modality}, not of {modality}"
+        for m in MEASURES
+        for name in m.titles
+    }
 
 
 def measured(samples: Gathered, real: Gathered, wanted: Sequence[str]) -> dict[str, Value]:

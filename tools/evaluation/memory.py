@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from core.distances import Nearest, bootstrap
+from core.training.distributed import World
 from modalities.data.example import Source
 from modalities.features.views import view_of
 from modalities.modality import Modality
@@ -34,22 +35,29 @@ class Memory:
     """Of these samples."""
 
 
-def memory(media: Modality, samples: Tensor, train: Source, held_out: Source) -> Memory:
-    """Of stored samples (n, ...). One pass over all training examples."""
+def memory(media: Modality, samples: Tensor, train: Source, held_out: Source, world: World) -> Memory | None:
+    """Of stored samples (n, ...), the same on all processes, which share one pass over all training examples; None on
+    all but the first."""
     view = view_of(media)
-    samples = samples[:QUERIES]
     real = torch.cat([p.media for p in stream.real(media, held_out, stream.some(len(held_out), QUERIES), workers=0)])
     queries = torch.cat([view(part).flatten(1) for part in (samples, real)])
     nearest = Nearest(queries)
-    for part in stream.real(media, train, range(len(train))):
+    for part in stream.real(media, train, range(len(train)), world):
         nearest.add(view(part.media).flatten(1))
-    apart = (nearest.squared[:, 0] / queries.shape[1]).sqrt()
+    numbers = nearest.index[:, 0] * world.size + world.rank  # of this process's share: every size-th example
+    found = world.gathered((nearest.squared[:, 0], numbers))
+    if not world.first:
+        return None
+    squared, index = (torch.stack(column) for column in zip(*found, strict=True))
+    least = squared.argmin(0, keepdim=True)
+    index = index.gather(0, least)[0]
+    apart = (squared.gather(0, least)[0] / queries.shape[1]).sqrt()
     ours, theirs = apart[: len(samples)], apart[len(samples) :]
     scale = max(float(theirs.median()), 1e-9)
     value = float(ours.median()) / scale
     generator = torch.Generator().manual_seed(0)
     interval = bootstrap(lambda x: float(x.median()) / scale, ours, generator=generator, value=value)
     closest = ours.argsort()[:SHOWN]
-    found = [next(stream.real(media, train, [int(nearest.index[i, 0])], workers=0)).media[0] for i in closest]
-    pairs = torch.stack([samples[closest], torch.stack(found)], 1).flatten(0, 1)
+    theirs_of = [next(stream.real(media, train, [int(index[i])], workers=0)).media[0] for i in closest]
+    pairs = torch.stack([samples[closest], torch.stack(theirs_of)], 1).flatten(0, 1)
     return Memory(Value(value, *interval), pairs, ours[closest].tolist())

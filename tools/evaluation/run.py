@@ -33,31 +33,41 @@ def evaluate(task: Task, world: World, say: Say, goal: Target | None = None) -> 
     """
     started = time.monotonic()
     media = build.modality(dataclasses.replace(task.recipe, latents=None))
-    classes = (goal.source if goal else media.source(task.data, task.recipe.evaluate.split)).classes
-    files = None if task.samples is None else stream.Files(task.samples, media, classes)
+    source = goal.source if goal else media.source(task.data, task.recipe.evaluate.split)
+    files = None if task.samples is None else stream.Files(task.samples, media, source.classes)
     count = task.recipe.evaluate.n if files is None else min(len(files), task.n or len(files))
     if not count:
         raise ValueError(f"samples={task.samples} holds no {media.name} samples")
     others = Others(task, media, world, say)
     others.check()
-    goal = goal or target(task.recipe, task.data, count, media, world, say)
+    goal = goal or target(task.recipe, task.data, count, media, world, say, source=source)
+    check_metrics(task.recipe, goal, world, labelled=files.labelled if files else task.recipe.data.class_conditional)
     if task.against:
         table.comparable(table.identity(goal.network, count, goal.real.count) | origin(task), task.against, "against")
     seen = Seen()
-    parts = drawn(task, count, world, classes) if files is None else files.parts(world, count)
+    parts = drawn(task, count, world, source.classes) if files is None else files.parts(world, count)
     result = score.scored(goal, parts, metrics=task.metrics, world=world, watch=seen)
     for line in files.bad if files else ():
         say(f"left out an unreadable file: {line}")
     others.take(seen)
     if result is None:
         return None
-    if seen.media and files is None:
+    if seen.parts and files is None:
         media.sheet(seen.joined()[:SHEET], task.out / f"samples{Path(sheet_name(media)).suffix}")
     return written(task, media, result, others.values, time.monotonic() - started, say)
 
 
-def target(recipe: Recipe, data: Path | None, count: int, media: Modality, world: World, say: Say) -> Target:
-    """What `count` samples are compared with, as `recipe.evaluate` says.
+def target(
+    recipe: Recipe,
+    data: Path | None,
+    count: int,
+    media: Modality,
+    world: World,
+    say: Say,
+    *,
+    source: Source | None = None,
+) -> Target:
+    """What `count` samples are compared with, as `recipe.evaluate` says. `source`: the data, where they are open.
 
     Raises ValueError where they are too few for the features, or a metric is none.
     """
@@ -65,7 +75,7 @@ def target(recipe: Recipe, data: Path | None, count: int, media: Modality, world
     command.check_metrics(options.metrics)
     goal = score.target(
         media,
-        media.source(data, options.split),
+        source or media.source(data, options.split),
         samples=count,
         real=options.real,
         name=data.name if data else f"embedded {media.name}",
@@ -81,20 +91,34 @@ def target(recipe: Recipe, data: Path | None, count: int, media: Modality, world
     return goal
 
 
+def check_metrics(recipe: Recipe, goal: Target, world: World, *, labelled: bool) -> None:
+    """Raises ValueError for a metric that is asked for by name and cannot be taken, before anything is drawn."""
+    if world.first:
+        lacks = score.fitting(goal, labelled=labelled)
+        for name in command.wanted(recipe) or ():
+            if lacks.get(name):
+                raise ValueError(f"{name} {lacks[name]}")
+
+
 class Seen:
-    """The first samples as they stream by, for sheets and for the search of copies."""
+    """The first of this process's samples as they stream by, for sheets and for the search of copies."""
 
     def __init__(self) -> None:
-        self.media: list[Tensor] = []
-        self.count = 0
+        self.parts: list[tuple[Tensor, Tensor]] = []
+        """Numbers and media."""
 
     def __call__(self, part: Part) -> None:
-        if self.count < memory.QUERIES:
-            self.media.append(part.media.cpu())
-            self.count += len(part.media)
+        if sum(len(numbers) for numbers, _ in self.parts) < memory.QUERIES:
+            self.parts.append((part.numbers, part.media.cpu()))
 
     def joined(self) -> Tensor:
-        return torch.cat(self.media)
+        return torch.cat([media for _, media in self.parts])
+
+    def everyone(self, world: World, count: int) -> Tensor:
+        """The first `count` samples of all processes, on each of them."""
+        parts = [part for some in world.shared(self.parts) for part in some]
+        order = torch.cat([numbers for numbers, _ in parts]).argsort()[:count]
+        return torch.cat([media for _, media in parts])[order]
 
 
 def drawn(task: Task, count: int, world: World, classes: Sequence[str]) -> Iterator[Part]:
@@ -126,20 +150,25 @@ class Others:
 
     def check(self) -> None:
         """Refuse what cannot be taken before anything is drawn. With `metrics=all` that is left out later."""
+        for name in table.OTHERS:
+            if name in (self.task.recipe.evaluate.metrics or []):
+                self._possible(name)
+
+    def _possible(self, name: str) -> None:
+        """ValueError, in words, where the metric cannot be taken."""
         task = self.task
-        asked = [name for name in table.OTHERS if name in (task.recipe.evaluate.metrics or [])]
-        for name in asked:
-            if name != "memorisation" and (task.checkpoint is None or task.recipe.stage != "diffusion"):
-                raise ValueError(f"{name} is a matter of a diffusion model: give run=runs/NAME of one")
-            if name == "likelihood":
-                held_out.integers(task.recipe, self.media)
-            self._held_out()
+        if name != "memorisation" and (task.checkpoint is None or task.recipe.stage != "diffusion"):
+            raise ValueError(f"{name} is a matter of a diffusion model: give run=runs/NAME of one")
+        if name == "likelihood":
+            held_out.integers(task.recipe, self.media)
+        self._held_out()
 
     def take(self, seen: Seen) -> None:
         """Those that are asked for. With `metrics=all` what cannot be taken is named and left out."""
         for name in table.OTHERS:
             if self.task.wants(name):
                 try:
+                    self._possible(name)
                     getattr(self, name)(seen)
                 except ValueError as error:
                     if "all" not in (self.task.recipe.evaluate.metrics or []):
@@ -148,12 +177,12 @@ class Others:
 
     def likelihood(self, seen: Seen) -> None:
         recipe, media = self.task.recipe, build.modality(self.task.recipe)
-        denoiser = self._denoiser("likelihood", media)
+        denoiser = self._denoiser(media)
         self._keep("likelihood", held_out.likelihood(recipe, denoiser, media, self._held_out(), self.world))
 
     def reconstruction(self, seen: Seen) -> None:
         recipe, media = self.task.recipe, build.modality(self.task.recipe)
-        denoiser = self._denoiser("reconstruction", media)
+        denoiser = self._denoiser(media)
         value, shown = held_out.reconstruction(recipe, denoiser, media, self._held_out(), self.world)
         self._keep("reconstruction", value)
         if self.world.first and len(shown):
@@ -161,10 +190,11 @@ class Others:
             self.media.sheet(shown, self.task.out / f"reconstruction{Path(sheet_name(self.media)).suffix}", words)
 
     def memorisation(self, seen: Seen) -> None:
-        if not self.world.first or not seen.media:
-            return
+        samples = seen.everyone(self.world, memory.QUERIES)
         train = self.media.source(self.task.data, "train")
-        found = memory.memory(self.media, seen.joined(), train, self._held_out())
+        found = memory.memory(self.media, samples, train, self._held_out(), self.world)
+        if found is None:
+            return
         self._keep("memorisation", found.ratio)
         words = [word for d in found.distances for word in (f"sample, {d:.2g} from", "training data")]
         self.media.sheet(found.pairs, self.task.out / f"neighbours{Path(sheet_name(self.media)).suffix}", words)
@@ -172,9 +202,8 @@ class Others:
     def _held_out(self) -> Source:
         return self.media.source(self.task.data, "test")
 
-    def _denoiser(self, name: str, media: Modality) -> Any:
-        if self.task.checkpoint is None or self.task.recipe.stage != "diffusion":
-            raise ValueError(f"{name} is a matter of a diffusion model: give run=runs/NAME of one")
+    def _denoiser(self, media: Modality) -> Any:
+        assert self.task.checkpoint is not None
         return restored(self.task.recipe, media, self.task.checkpoint, self.world.device)
 
     def _keep(self, name: str, value: Value | None) -> None:

@@ -132,14 +132,14 @@ def scored(
     samples = gather(parts, goal.network, statistics_of(goal.media.name), world, watch=watch)
     if samples is None:
         return None
-    able = _able(goal, samples)
+    able = possible(goal, samples)
     wanted = [name for name in able if metrics is None or name in metrics]
     values = measures.measured(samples, goal.real, wanted)
     floors, notes = dict[str, Value](), list[str]()
     if missing := [name for name in metrics or () if name in measures.names() and name not in able]:
         notes.append(f"{', '.join(missing)} cannot be taken of {goal.media.name} over {goal.network.name}, unlabelled")
     if goal.beside is not None:
-        known = _able(goal, goal.beside)
+        known = possible(goal, goal.beside)
         floors = measures.measured(goal.beside, goal.real, [name for name in wanted if name in known])
         if goal.beside.count != samples.count:
             notes.append(
@@ -149,11 +149,12 @@ def scored(
     return Result(values, floors, samples, goal.real, goal.network, goal.media.name, notes)
 
 
-def _able(goal: Target, of: Gathered) -> list[str]:
+def possible(goal: Target, of: Gathered) -> list[str]:
     """The metrics that can be taken of these examples over the network of the target."""
-    return measures.fitting(
-        goal.media.name,
-        logits=of.rows.logits.shape[1] > 0,
-        classes=goal.network.classes,
-        labelled=bool((of.rows.labels >= 0).any()),
-    )
+    return [name for name, lack in fitting(goal, labelled=bool((of.rows.labels >= 0).any())).items() if not lack]
+
+
+def fitting(goal: Target, *, labelled: bool) -> dict[str, str]:
+    """By metric what keeps it from being taken over the network of the target; on the first process."""
+    logits = goal.real.rows.logits.shape[1] > 0
+    return measures.fitting(goal.media.name, logits=logits, classes=goal.network.classes, labelled=labelled)

@@ -109,6 +109,12 @@ class Files:
                 batch = Batch.of(kept)
                 yield Part(torch.tensor(numbers), self.media.prepare(batch, None), batch.labels)
 
+    @property
+    def labelled(self) -> bool:
+        """Whether any of the samples was asked for by a class of the real data."""
+        items = (self.source.container.item(i) for i in self._places())  # type: ignore[attr-defined]  # see _places
+        return any(self._label(Path(item.name).name, item.label) >= 0 for item in items)
+
     def _places(self) -> list[int]:
         """Numbers in the source of the files that are samples; their names are known before they are read."""
         container = self.source.container  # type: ignore[attr-defined]  # of a folder: modalities.data.files.Files

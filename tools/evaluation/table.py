@@ -96,7 +96,7 @@ def save(found: dict, path: Path) -> None:
 
 
 def read(path: Path) -> dict:
-    """A saved report. Raises ValueError where it is none."""
+    """A saved report, by its file or its folder. Raises ValueError where it is none."""
     if path.is_dir():
         path = path / "evaluation.json"
     try:
@@ -104,21 +104,26 @@ def read(path: Path) -> dict:
         if not {"metrics", "features", "samples", "real"} <= found.keys():
             raise ValueError
     except FileNotFoundError:
-        raise ValueError(f"against={path}: there is no such file") from None
+        raise ValueError(f"{path}: there is no such file") from None
     except (ValueError, AttributeError, UnicodeDecodeError):
-        raise ValueError(f"against={path} is not the report of an evaluation") from None
+        raise ValueError(f"{path} is not the report of an evaluation") from None
     return found
 
 
-def comparable(found: dict, other: dict, where: str) -> None:
+def units(found: Mapping[str, Any]) -> dict[str, str]:
+    """What must be the same in two reports for their distances to be in one unit and of one bias, in words."""
+    return {
+        "features": f"{found['features']['name']} {found['features']['identity']}",
+        "samples": str(found["samples"]["count"]),
+        "real examples": str(found["real"]["count"]),
+        "data": str(found.get("data")),
+        "split": str(found.get("split")),
+    }
+
+
+def comparable(found: Mapping[str, Any], other: Mapping[str, Any], where: str) -> None:
     """Raise ValueError where two reports have distances of different units or biases."""
-    for what, ours, theirs in (
-        ("features", found["features"], other["features"]),
-        ("samples", found["samples"]["count"], other["samples"]["count"]),
-        ("real examples", found["real"]["count"], other["real"]["count"]),
-        ("data", found.get("data"), other.get("data")),
-        ("split", found.get("split"), other.get("split")),
-    ):
-        if ours != theirs:
-            here, there = (f"{x['name']} {x['identity']}" if isinstance(x, dict) else str(x) for x in (ours, theirs))
-            raise ValueError(f"{where} cannot be compared with: its {what} are {there}, here {here}")
+    theirs = units(other)
+    for what, here in units(found).items():
+        if theirs[what] != here:
+            raise ValueError(f"{where} cannot be compared with: its {what} are {theirs[what]}, here {here}")

@@ -26,9 +26,9 @@ def inline(path: Path) -> str:
 
 def media(address: str, suffix: str, alt: str = "") -> str:
     """A picture, a player or a clip that runs, by the suffix of its file."""
-    source, words = escape(address), escape(alt)
+    source, title = escape(address), f' title="{escape(alt)}"' if alt else ""
     if suffix == ".mp4":
-        return f'<video src="{source}" title="{words}" autoplay loop muted playsinline></video>'
+        return f'<video src="{source}"{title} autoplay loop muted playsinline></video>'
     if suffix == ".wav":
-        return f'<audio controls preload="none" src="{source}" title="{words}"></audio>'
-    return f'<img src="{source}" alt="{words}">'
+        return f'<audio controls preload="none" src="{source}"{title}></audio>'
+    return f'<img src="{source}" alt="{escape(alt)}">'

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tools import guidance
-from tools.evaluation.table import number
+from tools.evaluation.table import number, units
 from tools.reporting.runs import Run
 
 Report = Mapping[str, Any]
@@ -36,20 +36,18 @@ def comparable(runs: Sequence[Run]) -> Comparable:
     newest = {
         run.name: [r for r in run.evaluations() if r.get("asked") and _of(r) == _name(run.checkpoint)] for run in runs
     }
-    groups = Counter(_group(report) for reports in newest.values() for report in reports)
+    groups = Counter(_units(report) for reports in newest.values() for report in reports)
     if not groups:
         return Comparable({run.name: [] for run in runs}, "", 0)
     chosen = max(groups, key=lambda group: groups[group])
-    kept = {name: [r for r in reports if _group(r) == chosen] for name, reports in newest.items()}
-    name, identity, samples, real, data, split = chosen
-    said = f"{samples} samples against {real} real examples of {data}, {split}; features {name} {identity}"
+    kept = {name: [r for r in reports if _units(r) == chosen] for name, reports in newest.items()}
+    features, samples, real, data, split = chosen
+    said = f"{samples} samples against {real} real examples of {data}, {split}; features {features}"
     return Comparable(kept, said, groups.total() - groups[chosen])
 
 
-def _group(report: Report) -> tuple[str, str, int, int, str, str]:
-    """What must be the same in two reports for their distances to be in one unit: see `table.comparable`."""
-    features, counts = report["features"], (report["samples"]["count"], report["real"]["count"])
-    return features["name"], features["identity"], *counts, str(report.get("data")), str(report.get("split"))
+def _units(report: Report) -> tuple[str, ...]:
+    return tuple(units(report).values())
 
 
 def _of(report: Report) -> str:

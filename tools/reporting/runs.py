@@ -1,6 +1,6 @@
 """What the folder of a run holds, read for a report."""
 
-import json
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +9,7 @@ from typing import Any
 
 from tools import checkpoint, run_folder
 from tools import recipe as recipes
-from tools.evaluation import during
+from tools.evaluation import during, table
 from tools.schema import Recipe
 
 
@@ -39,12 +39,8 @@ class Run:
         """The reports under `evaluations/`, oldest first; what is not a report is passed over."""
         found = []
         for path in sorted(self.folder.glob("evaluations/*/evaluation.json"), key=lambda p: p.stat().st_mtime):
-            try:
-                report = json.loads(path.read_text())
-            except ValueError:
-                continue
-            if isinstance(report, dict) and {"metrics", "features", "samples", "real"} <= report.keys():
-                found.append(report)
+            with contextlib.suppress(ValueError):
+                found.append(table.read(path))
         return found
 
 

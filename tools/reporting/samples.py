@@ -6,6 +6,7 @@ from pathlib import Path
 from core.training.distributed import World
 from tools import build, sample, sample_folder, stage
 from tools import recipe as recipes
+from tools.evaluation import stream
 from tools.reporting.runs import Run
 from tools.reporting.sweeps import drawable
 
@@ -23,15 +24,10 @@ def fill(runs: Sequence[Run], count: int, world: World, say: Callable[[str], Non
         recipe = recipes.overlay(stored, [f"run={run.folder}", f"n={count}"])
         media, named = build.modality(recipe), sample.default_out(recipe, run.checkpoint)
         out = named.with_name(f"report-{count}-of-{named.name}")
-        if len(_lines(out)) != count:
+        if len(stream.manifest(out)) != count:
             say(f"{run.name}: drawing {count} samples")
             draw = stage.of(recipe).restored(recipe, media, run.checkpoint, world.device)
             sample_folder.fill(recipe, draw, media, out, checkpoint=run.checkpoint.name, world=world)
         sounds = sorted(out.glob("*.wav"))[:SOUNDS]
         shown[run.name] = [out / sample_folder.sheet_name(media), *sounds]
     return shown
-
-
-def _lines(out: Path) -> list[str]:
-    manifest = out / "manifest.jsonl"
-    return manifest.read_text().splitlines() if manifest.is_file() else []

@@ -54,8 +54,9 @@ def fill(plan: Plan, runs: Sequence[Run], world: World, say: Callable[[str], Non
             if there(task):
                 continue
             say(f"{of.name}: measuring {' '.join(words) or 'it as it was trained'}")
-            media = build.modality(dataclasses.replace(task.recipe, latents=None))
-            goal = goal or run.target(task.recipe, task.data, task.recipe.evaluate.n, media, world, say)
+            if goal is None:
+                media = build.modality(dataclasses.replace(task.recipe, latents=None))
+                goal = run.target(task.recipe, task.data, task.recipe.evaluate.n, media, world, say)
             run.evaluate(task, world, lambda line: None, goal)
 
 
