@@ -61,7 +61,7 @@ def conditions(recipe: Recipe, media: Modality) -> dict[str, Condition]:
 
 
 def denoiser(recipe: Recipe, media: Modality) -> Denoiser:
-    """The untrained denoiser; `data.classes` and `denoiser.sigma_data` must have been measured."""
+    """The untrained denoiser of a recipe that has been measured."""
     assert recipe.denoiser.sigma_data is not None, "tools.measure fills it in"
     classes = len(recipe.data.classes) if recipe.data.class_conditional else 0
     network = media.network(classes=classes, conditions=conditions(recipe, media), **recipe.network)

@@ -25,8 +25,8 @@ GROUPS = ("media", "network")
 
 _SHAPE = {n: p.annotation for n, p in discover.options_of(AutoencoderShape).items()}
 
-MEASURED = ("media.scale",)
-"""Options that stay null until the data have been looked at; any other null is the default of the object itself."""
+MEASURED = ("media.scale", "network.patch")
+"""Options that stay null until data and machine have been looked at; any other null is the default of the object."""
 
 
 def check(tree: Tree) -> Tree:

@@ -61,6 +61,7 @@ def continued(recipe: Recipe, stored: Recipe) -> Recipe:
     """`recipe` with what it leaves open taken from the run that it continues (see `tools.measure`)."""
     precision = stored.precision if recipe.precision == "auto" else recipe.precision
     scale = {"scale": stored.media.get("scale")} if recipe.media.get("scale", 1.0) is None else {}
+    patch = {"patch": stored.network.get("patch")} if recipe.network.get("patch", 1) is None else {}
     sigma_data = recipe.denoiser.sigma_data or stored.denoiser.sigma_data
     conditional = recipe.data.class_conditional and stored.data.class_conditional
     space, known = recipe.latent_space, stored.latent_space
@@ -69,6 +70,7 @@ def continued(recipe: Recipe, stored: Recipe) -> Recipe:
         recipe,
         precision=precision,
         media=recipe.media | scale,
+        network=recipe.network | patch,
         latent_space=space,
         denoiser=dataclasses.replace(recipe.denoiser, sigma_data=sigma_data),
         data=dataclasses.replace(

@@ -13,7 +13,7 @@ from modalities.features import learning
 from tools import checkpoint, sample, train
 from tools.evaluation import measures, networks
 
-FAST = ["optimizer.warmup_steps=0", "optimizer.lr=1", "optimizer.eps=1"]
+FAST = ["optimizer=adamw", "optimizer.warmup_steps=0", "optimizer.lr=1", "optimizer.eps=1", "optimizer.decay=constant"]
 """Steps that can be seen and, with an eps this large, linear in the gradient: Adam would blow up its rounding."""
 
 NETWORK = ["network.width=8", "network.multipliers=[1,2]", "network.attention=[false,true]", "network.blocks=1"]

@@ -60,7 +60,8 @@ def network_of(recipe: Recipe) -> torch.nn.Module:
         return build.autoencoder(recipe, media)
     channels, kinds = None if recipe.latents is None else 8, build.conditions(recipe, media)
     with torch.device("meta" if set(recipe.conditions) <= {"caption"} else "cpu"):  # others look at what they compute
-        return media.network(classes=10, conditions=kinds, in_channels=channels, **recipe.network)
+        chosen = {name: value for name, value in recipe.network.items() if value is not None}  # of a GAN it is not used
+        return media.network(classes=10, conditions=kinds, in_channels=channels, **chosen)
 
 
 def test_the_full_scale_recipes_are_what_their_names_say() -> None:

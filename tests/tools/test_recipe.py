@@ -194,7 +194,8 @@ def test_one_value_serves_every_level() -> None:
 
 
 def test_network_options_depend_on_the_representation() -> None:
-    assert "patch" not in recipes.load(["modality=audio"]).network  # null is the network's own default
+    assert "factors" not in recipes.load(["modality=audio"]).network  # null is the network's own default
+    assert recipes.load(["modality=audio"]).network["patch"] is None  # null until data and machine are known
     assert recipes.load(["modality=audio", "network.patch=8"]).network["patch"] == 8
     recipes.load(["modality=video", "network.temporal_kernel=1"])
     assert mistake(["modality=image", "network.temporal_kernel=1"]).startswith("unknown key network.temporal_kernel")

@@ -241,9 +241,9 @@ def test_guidances_that_change_nothing_change_nothing(run, tmp_path):
         "want": ["guidance.scale=2"],
         "apg": ["guidance=apg", "guidance.scale=2", "guidance.eta=1"],
         "interval": ["guidance.scale=2", "guidance.interval=[0,1000]"],
-        "off": [],
+        "off": ["guidance.scale=1"],
         "self": ["guidance=autoguidance", "guidance.scale=2", f"guidance.weaker={run}"],
-        "zero": ["guidance=cfg_zero", "guidance.zero_init=0"],
+        "zero": ["guidance=cfg_zero", "guidance.scale=1", "guidance.zero_init=0"],
     }.items():
         assert sampled(run, *common, *words, f"out={tmp_path / name}") == 0
     shown = {name: pixels(tmp_path / name) for name in ("want", "apg", "interval", "off", "self", "zero")}
