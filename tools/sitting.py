@@ -16,15 +16,21 @@ from tools.progress import Progress
 from tools.schema import Checkpoint
 from tools.stage import Stage
 
+LOOKED, LONG, FEW = 10, 5, 500
+"""After so many steps of a training of at least so many minutes it is said where these hold fewer steps than this."""
+
 
 def sit(training: Stage, batches: Iterable[Conditioned], bar: Progress, interrupt: Interrupt) -> None:
     """Train; log every `log.every` steps; save as `checkpoint` says and at the end, which also draws a sheet."""
     recipe, world, run = training.recipe, training.world, Path(training.recipe.run)
     log = run_folder.Log(run, training.counters.step) if world.first else None
     window, saves, quality = Window(world), Due(recipe.checkpoint), Quality(training, bar.note)
+    look = training.counters.step + LOOKED
     for metrics in training.run(batches):
         window.add(metrics)
         bar.update(metrics.step, loss=metrics.loss)
+        if metrics.step == look and (line := few(training)):
+            bar.note(line)
         if metrics.step % recipe.log.every == 0:
             entry = window.close(metrics, training.seconds(), recipe.train.batch)
             if log:
@@ -44,6 +50,21 @@ def sit(training: Stage, batches: Iterable[Conditioned], bar: Progress, interrup
     if not interrupt.asked:
         sheet(training)
         training.finish(bar.note)
+
+
+def few(training: Stage) -> str | None:
+    """A line for who will wait in vain: the steps that the clock leaves time for; None where they are enough."""
+    limits, step = training.recipe.train, training.counters.step
+    if limits.steps is not None or limits.minutes is None or limits.minutes < LONG or training.recipe.compile:
+        return None
+    pace = training.seconds() / step
+    steps = 60 * limits.minutes / pace
+    if steps >= FEW:
+        return None
+    return (
+        f"at {pace:.3g} s a step {limits.minutes:g} minutes hold {steps:.0f} steps, which are few: "
+        "a smaller media.size, network.width or train.batch makes them more, and so does a GPU"
+    )
 
 
 class Window:
