@@ -16,6 +16,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import configs
+from core import discover
+from modalities import condition
 from modalities.writing import write_bytes
 from tools import components, nearest, ranges
 from tools.command_line import SHORT, arguments, first_line
@@ -103,6 +105,8 @@ def load(argv: Sequence[str]) -> Recipe:
     tree = merged(_file(configs.DEFAULTS), _file(configs.modalities()[wanted]))
     tree = merged(tree, chosen)
     tree = merged(tree, checked(said, also=_options_after(tree, said)))
+    if _refers(tree) and not any("scale" in layer.get("guidance", {}) for layer in (chosen, said)):
+        tree["guidance"]["scale"] = 1.0
     tree["modality"] = wanted
     tree["run"] = tree["run"] or f"runs/{Path(tree['recipe']).stem if tree.get('recipe') else wanted}"
     return _recipe(tree)
@@ -214,6 +218,13 @@ def _yaml(path: Path) -> Tree:
 def _over(tree: Tree, said: Tree) -> Recipe:
     """The typed recipe of `tree` with the command line over it."""
     return _recipe(merged(tree, checked(said, also=_options_after(tree, said))))
+
+
+def _refers(tree: Tree) -> bool:
+    """Whether the model is given another signal to follow."""
+    named = (node["name"] for node in tree["conditions"].values())
+    kinds = (discover.resolve(condition.PACKAGE, name) for name in named if name in discover.names(condition.PACKAGE))
+    return any(kind.word == "reference" for kind in kinds)
 
 
 def _options_after(tree: Tree, said: Tree) -> list[str]:

@@ -148,7 +148,7 @@ def test_what_was_left_open_was_measured(run):
         (["condition.warm=3"], "condition.warm=3: it has caption, warmth, painter: did you mean warmth?"),
         (["label=0"], "label=0: this model was trained without classes"),
         (["reference=a.png"], "reference=a.png: this model was trained without a reference; it has caption"),
-        (["negative_prompt=red"], "guidance.scale=1 is off"),
+        (["negative_prompt=red", "guidance.scale=1"], "guidance.scale=1 is off"),
         (
             ["negative_prompt=red", "guidance=autoguidance", "guidance.weaker={run}"],
             "of no use to guidance=autoguidance",

@@ -109,7 +109,7 @@ def test_a_recipe_of_the_users_own(tmp_path: Path) -> None:
         (["network.widht=3"], "unknown key network.widht: did you mean network.width?"),
         (["media.sized=3"], "unknown key media.sized: did you mean media.size?"),
         (["xyzzy=3"], "unknown key xyzzy; `trifuse recipes defaults` and `trifuse recipes MODALITY` show all keys"),
-        (["sampler.s_chrun=3"], "unknown key sampler.s_chrun: did you mean sampler.s_churn?"),
+        (["sampler=heun", "sampler.s_chrun=3"], "unknown key sampler.s_chrun: did you mean sampler.s_churn?"),
         (
             ["loss.weighting=v", "loss.weighting.low=1"],
             "unknown key loss.weighting.low: v has no such option, clamped_snr has",
@@ -157,7 +157,7 @@ def test_a_recipe_of_the_users_own(tmp_path: Path) -> None:
         ),
         (["network.multipliers=[]"], "network.multipliers must not be empty"),
         (["optimizer.lr=-1"], "optimizer.lr must be above 0, got -1.0"),
-        (["sampler.s_churn=-1"], "heun: s_churn must not be negative, got -1.0"),  # known before training, not after
+        (["sampler=heun", "sampler.s_churn=-1"], "heun: s_churn must not be negative, got -1.0"),  # known before training, not after
         (["train.steps"], "argument 'train.steps' is not key=value: did you mean train.steps?"),
         (["--train.steps=5"], "argument '--train.steps=5': arguments have no dashes, write train.steps=5"),
         (["train..steps=5"], "argument 'train..steps=5' is not key=value: did you mean train.steps?"),
@@ -201,6 +201,16 @@ def test_network_options_depend_on_the_representation() -> None:
     assert mistake(["modality=image", "network.temporal_kernel=1"]).startswith("unknown key network.temporal_kernel")
 
 
+def test_a_reference_is_not_guided_unless_somebody_says_so() -> None:
+    """What exaggerates a class or a prompt takes a sample past the signal that it should agree with."""
+    said = ["modality=video", "conditions.known=frames"]
+    assert recipes.load(["modality=video"]).guidance.scale == 2
+    assert recipes.load(["modality=video", "conditions.caption=text"]).guidance.scale == 2
+    assert recipes.load(said).guidance.scale == 1
+    assert recipes.load([*said, "guidance.scale=3"]).guidance.scale == 3
+    assert recipes.load(["recipe=vocoder"]).guidance.scale == 1
+
+
 def test_a_stored_recipe_is_the_same_recipe(tmp_path: Path) -> None:
     for said in (["modality=image", "sampler=ddim", "sampler.eta=0.5"], ["recipe=fsdd", "optimizer.weight_decay=0.1"]):
         recipe = recipes.load([*said, "data.path=~/data"])
@@ -215,14 +225,14 @@ def test_a_stored_recipe_is_the_same_recipe(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ("name: heun", "name: os.system", "unknown sampler 'os.system'"),
+        ("name: dpmpp_2m_sde", "name: os.system", "unknown sampler 'os.system'"),
         ("seed: 0", "seed: ${oc.env:HOME}", "holds plain values"),
         ("seed: 0", "seed: zero", "seed must be an integer, got 'zero'"),
         ("seed: 0", "sead: 0", "unknown key sead: did you mean seed?"),
         ("modality: image", "modality: ../image", "unknown modality '../image'"),
         ("seed: 0", "seed: !!python/object/apply:os.getpid []", "is not a recipe"),
         ("seed: 0\n", "", "the recipe has no seed"),
-        ("  name: heun\n", "", "sampler needs a name"),
+        ("  name: dpmpp_2m_sde\n", "", "sampler needs a name"),
     ],
 )
 def test_a_strangers_recipe_is_checked(tmp_path: Path, before: str, after: str, says: str) -> None:

@@ -25,8 +25,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two runs that differ in their rate; the first was measured while it trained."""
     place = tmp_path_factory.mktemp("runs")
     measured = ["evaluate.every=2", "evaluate.n=6", "evaluate.real=40", "evaluate.metrics=[kernel,precision]"]
-    assert trained(place / "slow", *measured, steps=4) == 0
-    assert trained(place / "fast", "optimizer.lr=3", steps=4) == 0
+    assert trained(place / "slow", "sampler=heun", *measured, steps=4) == 0
+    assert trained(place / "fast", "sampler=heun", "optimizer.lr=3", steps=4) == 0
     return [place / "slow", place / "fast"]
 
 
