@@ -157,7 +157,7 @@ def test_a_recipe_of_the_users_own(tmp_path: Path) -> None:
         ),
         (["network.multipliers=[]"], "network.multipliers must not be empty"),
         (["optimizer.lr=-1"], "optimizer.lr must be above 0, got -1.0"),
-        (["sampler=heun", "sampler.s_churn=-1"], "heun: s_churn must not be negative, got -1.0"),  # known before training, not after
+        (["sampler=heun", "sampler.s_churn=-1"], "heun: s_churn must not be negative, got -1.0"),
         (["train.steps"], "argument 'train.steps' is not key=value: did you mean train.steps?"),
         (["--train.steps=5"], "argument '--train.steps=5': arguments have no dashes, write train.steps=5"),
         (["train..steps=5"], "argument 'train..steps=5' is not key=value: did you mean train.steps?"),
