@@ -17,6 +17,8 @@ class Vary:
     """
 
     MEDIA: ClassVar = ("image", "audio", "video")
+    SETTINGS: ClassVar = ("sampler=heun", "sampler.steps=18")
+    """A sampler that draws noise on the way has forgotten the input at half the strength."""
     strength: float | tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)
 
     def __call__(self, bench: Bench) -> Edited:
