@@ -1,8 +1,8 @@
 """How much of a side becomes channels of one position, where a recipe leaves it open: `network.patch=null`.
 
     the largest p for which
-        the shorter side keeps enough positions                           side / p >= enough
-        no position holds more numbers than the network has channels      C * p^rank <= width
+        the shorter side keeps enough positions                         side / p >= enough
+        no position holds more numbers than the network has channels    C p^2 <= width, C p of a sound
 
 Four times fewer positions are four times less work. What is enough is a matter of the machine: a CPU has time for few.
 """

@@ -21,7 +21,7 @@ from modalities.writing import write_bytes
 from tools import build, checkpoint, stage
 from tools.evaluation import command, measures, score
 from tools.evaluation.figure import INK, REAL, SAMPLES, save
-from tools.evaluation.run import check_metrics, parts_of, target
+from tools.evaluation.run import check_fitting, parts_of, target
 from tools.stage import Stage
 
 LINES = "quality.jsonl"
@@ -44,7 +44,7 @@ class Quality:
             media = build.modality(dataclasses.replace(self.recipe, latents=None))
             data, options = self.recipe.data.path, self.recipe.evaluate
             self.goal = target(self.recipe, Path(data) if data else None, options.n, media, training.world, say)
-            check_metrics(self.recipe, self.goal, training.world, labelled=self.recipe.data.class_conditional)
+            check_fitting(self.recipe, self.goal, training.world, labelled=self.recipe.data.class_conditional)
 
     def __call__(self, step: int) -> float:
         if self.goal is None or not self.every or step % self.every:

@@ -36,8 +36,10 @@ class Memory:
 
 
 def memory(media: Modality, samples: Tensor, train: Source, held_out: Source, world: World) -> Memory | None:
-    """Of stored samples (n, ...), the same on all processes, which share one pass over all training examples; None on
-    all but the first."""
+    """Of stored samples (n, ...), for whose neighbours the processes search one share of the training examples each.
+
+    All of them give the same samples; None on all but the first.
+    """
     view = view_of(media)
     real = torch.cat([p.media for p in stream.real(media, held_out, stream.some(len(held_out), QUERIES), workers=0)])
     queries = torch.cat([view(part).flatten(1) for part in (samples, real)])

@@ -41,7 +41,7 @@ def evaluate(task: Task, world: World, say: Say, goal: Target | None = None) -> 
     others = Others(task, media, world, say)
     others.check()
     goal = goal or target(task.recipe, task.data, count, media, world, say, source=source)
-    check_metrics(task.recipe, goal, world, labelled=files.labelled if files else task.recipe.data.class_conditional)
+    check_fitting(task.recipe, goal, world, labelled=files.labelled if files else task.recipe.data.class_conditional)
     if task.against:
         table.comparable(table.identity(goal.network, count, goal.real.count) | origin(task), task.against, "against")
     seen = Seen()
@@ -91,7 +91,7 @@ def target(
     return goal
 
 
-def check_metrics(recipe: Recipe, goal: Target, world: World, *, labelled: bool) -> None:
+def check_fitting(recipe: Recipe, goal: Target, world: World, *, labelled: bool) -> None:
     """Raises ValueError for a metric that is asked for by name and cannot be taken, before anything is drawn."""
     if world.first:
         lacks = score.fitting(goal, labelled=labelled)
