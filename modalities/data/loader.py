@@ -7,8 +7,11 @@ there, and neither the number of workers nor their pace changes a single example
 """
 
 import contextlib
+import multiprocessing
+import os
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -21,6 +24,9 @@ from modalities.data.batch import Batch
 from modalities.data.example import Example, Source, allowed_bad, too_many_bad
 
 __all__ = ["Batch", "Draw", "batches", "prefetch"]
+
+WATCH = 1.0
+"""Seconds between looks of a worker at whether its parent is still there."""
 
 
 class Failure(NamedTuple):
@@ -114,11 +120,20 @@ def prefetch(source: Iterable[Batch], device: torch.device | str) -> Iterator[Ba
 
 
 def start_worker(worker: int) -> None:
-    """Worker processes compute on one thread, leave Ctrl-C to the parent, and end when asked to."""
+    """Worker processes compute on one thread, leave Ctrl-C to the parent, and end when asked to, or with the parent."""
     torch.set_num_threads(1)
+    threading.Thread(target=end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
     warnings.filterwarnings("ignore", module="PIL")  # odd metadata in a picture that decodes is nobody's concern
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not a handler inherited from the parent, which only sets a flag
+
+
+def end_with(parent: Any) -> None:
+    """End this process once its parent is gone, killed perhaps: torch's own watch then waits for ever to hand over a
+    batch that does not fit into the pipe."""
+    while parent is not None and os.getppid() == parent.pid:
+        time.sleep(WATCH)
+    os._exit(1)
 
 
 @contextlib.contextmanager

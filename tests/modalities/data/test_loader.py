@@ -4,6 +4,8 @@ import gc
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -109,6 +111,46 @@ def test_workers_end_with_the_iterator_and_ignore_ctrl_c() -> None:
     assert {int(name) for batch in later for name in batch.names} == pids
     ready.close()  # type: ignore[attr-defined]
     assert not pids & {child.pid for child in multiprocessing.active_children()}
+
+
+KILLED = """
+import multiprocessing, os, signal, torch
+from modalities.data.example import Example
+from modalities.data.loader import Draw, batches
+
+class Wordy:
+    classes = ()
+    def __len__(self): return 1000
+    def read(self, index, generator):  # a pipe holds less than such a caption
+        return Example(torch.zeros(1, 2, 2, dtype=torch.uint8), caption="x" * 1_000_000)
+
+ready = batches(Wordy(), ([Draw(i, i)] for i in range(1000)), workers=2)
+next(ready)
+print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_parent_that_is_killed_leaves_no_workers_behind() -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True, timeout=120)
+    assert done.returncode == -signal.SIGKILL
+    workers = [int(pid) for pid in done.stdout.split()]
+    assert len(workers) == 2
+    deadline = time.monotonic() + 20
+    while any(alive(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    left = [pid for pid in workers if alive(pid)]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert not left
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; one that ended and that nobody has asked after does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_dropping_the_iterator_ends_the_workers() -> None:
