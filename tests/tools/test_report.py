@@ -111,7 +111,7 @@ def test_reports_of_other_counts_are_not_set_beside(folders: list[Path], text: s
     found = reports.comparable(runs.read([str(folder) for folder in folders]))
     assert found.left == 1
     assert {r["samples"]["count"] for each in found.of.values() for r in each} == {8}
-    assert "1 evaluations over other features or counts are left out" in out.read_text()
+    assert "Left out: 1 evaluation over other features or counts" in out.read_text()
 
 
 def test_reports_of_older_checkpoints_are_left_alone(folders: list[Path], text: str) -> None:

@@ -75,4 +75,5 @@ def _samples(runs: Sequence[Run], shown: Mapping[str, Sequence[Path]]) -> str:
 
 
 def _left(count: int) -> str:
-    return f" {count} evaluations over other features or counts are left out." if count else ""
+    what = "evaluation" if count == 1 else "evaluations"
+    return f" Left out: {count} {what} over other features or counts." if count else ""
