@@ -11,15 +11,15 @@ import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from core.ema import EMA
 from core.optimizers.adamw import adamw
 from core.training.distributed import World
 from core.training.fit import Conditioned, Metrics
-from core.training.seeds import generator_of, seed_of
+from core.training.seeds import generator_of
 from modalities.latents import statistics
 from modalities.latents.adversary import Adversary
 from modalities.latents.autoencoder import Autoencoder as Network
@@ -29,12 +29,12 @@ from modalities.modality import Modality
 from modalities.writing import write_bytes
 from tools import build, checkpoint, sample_folder
 from tools import recipe as recipes
-from tools.checkpoint import Counters
 from tools.sampling import Sample
 from tools.schema import Recipe
 from tools.stage import Draw
 from tools.stages import _reconstruction
-from tools.training import Budget, autocast, load_weights
+from tools.stages._averaged import Averaged
+from tools.training import autocast, load_weights
 
 MEASURED = 1024
 """Examples that shift and scale of the latents are measured on."""
@@ -43,22 +43,22 @@ PRIOR = 1e-3
 """A bottleneck of at least this weight is held near its prior, so that drawing from it makes sense."""
 
 
-class Autoencoder:
-    """`network` is the bare network, `model` the same wrapped and compiled, `ema.module` its average."""
+class Autoencoder(Averaged):
+    """`model` is the network as it is called: compiled, distributed."""
+
+    network: Network
 
     def __init__(self, recipe: Recipe, media: Modality, world: World) -> None:
-        self.recipe, self.media, self.world = recipe, media, world
-        torch.manual_seed(seed_of(recipe.seed))  # for the initial weights
-        self.network = build.autoencoder(recipe, media).to(world.device)
-        if recipe.channels_last and self.network.rank == 2:
-            self.network.to(memory_format=torch.channels_last)
-        self.ema = EMA(self.network, build.component("core.averages", recipe.ema))
+        super().__init__(recipe, media, world)
+        network = build.autoencoder(recipe, media).to(world.device)
+        if recipe.channels_last and network.rank == 2:
+            network.to(memory_format=torch.channels_last)
+        self.average(network)
         self.objective = build.reconstruction(recipe)
         self.optimizer = build.optimizer(recipe, self.network, torch.nn.Module())
         self.adversary = self._adversary()
         compiled = typing.cast(torch.nn.Module, torch.compile(self.network)) if recipe.compile else self.network
         self.model = world.wrap(compiled)
-        self.budget = Budget(recipe, world)
 
     def _adversary(self) -> Adversary | None:
         part, optimizer = self.recipe.autoencoder.adversarial, self.recipe.optimizer
@@ -71,17 +71,6 @@ class Autoencoder:
             group["lr_scale"] = part.lr / optimizer.lr
         loss = build.component("modalities.adversarial.losses", part.loss)
         return Adversary(panel, self.world.wrap(panel), loss, learner, part.weight, part.features, part.start)
-
-    @property
-    def parameters(self) -> int:
-        return sum(p.numel() for p in self.network.parameters())
-
-    @property
-    def counters(self) -> Counters:
-        return self.budget.counters
-
-    def seconds(self) -> float:
-        return self.budget.seconds()
 
     def run(self, batches: Iterable[Conditioned]) -> Iterator[Metrics]:
         """Train until the budget is used; yields after every step, with `counters.step` already counted."""
@@ -107,38 +96,20 @@ class Autoencoder:
         )
         while self.budget.progress() < 1:
             metrics = next(steps)
-            self.budget.counted(metrics.step)
+            self.counted(metrics.step)
             yield metrics
 
-    def save(self) -> Path:
-        """Write a checkpoint of this moment into the run folder."""
+    def state(self) -> dict[str, Any]:
         adversary = {}
         if self.adversary is not None:
             adversary = {"panel": self.adversary.panel.state_dict(), "optimizer": self.adversary.optimizer.state_dict()}
-        return checkpoint.save(
-            Path(self.recipe.run),
-            self.recipe,
-            self.budget.now(),
-            weights=self.network.state_dict(),
-            ema=self.ema.module.state_dict(),
-            state={"optimizer": self.optimizer.state_dict(), "ema": self.ema.updates, "adversary": adversary},
-            keep=self.recipe.checkpoint.keep,
-        )
+        return {"optimizer": self.optimizer.state_dict(), "adversary": adversary}
 
-    def load(self, folder: Path) -> None:
-        """Continue from a checkpoint. Raises ValueError where its weights do not fit the recipe."""
-        device = self.world.device
-        load_weights(self.network, folder, "model", device)
-        load_weights(self.ema.module, folder, "ema", device)
-        self.budget.counters, state = checkpoint.training_state(folder)
+    def restore(self, state: dict[str, Any]) -> None:
         self.optimizer.load_state_dict(state["optimizer"])
-        self.ema.updates = int(state["ema"])
         if self.adversary is not None:
             self.adversary.panel.load_state_dict(state["adversary"]["panel"])
             self.adversary.optimizer.load_state_dict(state["adversary"]["optimizer"])
-
-    def snapshot(self) -> None:
-        raise AssertionError("tools.ranges refuses posthoc.every for this stage")
 
     def sheet(self, out: Path, checkpoint: str) -> None:
         """Originals above reconstructions, of held-out data; where there is a prior to draw from, samples too."""
@@ -201,7 +172,7 @@ def drawn(recipe: Recipe, media: Modality, network: Network, device: torch.devic
 
 
 @torch.inference_mode()
-def measured(recipe: Recipe, media: Modality, network: Network, source: typing.Any, device: torch.device) -> Statistics:
+def measured(recipe: Recipe, media: Modality, network: Network, source: Any, device: torch.device) -> Statistics:
     """Shift and scale of the latents of `MEASURED` examples."""
     examples = _reconstruction.some(recipe, media, source, MEASURED, device)
     return statistics.measured(network.encode(x0, label).float() for _, x0, label in examples)
