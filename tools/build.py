@@ -63,6 +63,7 @@ def conditions(recipe: Recipe, media: Modality) -> dict[str, Condition]:
 def denoiser(recipe: Recipe, media: Modality) -> Denoiser:
     """The untrained denoiser of a recipe that has been measured."""
     assert recipe.denoiser.sigma_data is not None, "tools.measure fills it in"
+    assert recipe.denoiser.prediction is not None, "tools.measure fills it in"
     classes = len(recipe.data.classes) if recipe.data.class_conditional else 0
     network = media.network(classes=classes, conditions=conditions(recipe, media), **recipe.network)
     prediction = component("core.predictions", spread("core.predictions", recipe.denoiser.prediction, recipe))
@@ -70,6 +71,9 @@ def denoiser(recipe: Recipe, media: Modality) -> Denoiser:
 
 
 def objective(recipe: Recipe) -> Objective:
+    """What a denoiser is trained on, of a recipe that has been measured."""
+    assert recipe.loss.density is not None, "tools.measure fills it in"
+    assert recipe.loss.weighting is not None, "tools.measure fills it in"
     return Objective(
         density=component("core.densities", recipe.loss.density),
         weighting=component("core.weightings", spread("core.weightings", recipe.loss.weighting, recipe)),

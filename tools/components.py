@@ -61,6 +61,8 @@ def _walk(tree: Tree, kind: type, prefix: str) -> Tree:
         value = tree.get(field.name)
         if dataclasses.is_dataclass(hint):
             result[field.name] = _walk(value or {}, typing.cast(type, hint), f"{prefix}{field.name}.")
+        elif "package" in field.metadata and value is None and hint != Options:
+            result[field.name] = None  # chosen when a training begins: tools.measure
         elif "package" in field.metadata:
             chosen = dict(value or {})
             name = chosen.pop("name", None)

@@ -14,6 +14,9 @@ from tools.schema import Options, Recipe
 
 Tree = dict[str, Any]
 
+NODES = (Options, Options | None)
+"""Type hints of groups of options; the second may be left open."""
+
 WHERE = "; `trifuse recipes defaults` and `trifuse recipes MODALITY` show all keys"
 
 
@@ -82,7 +85,7 @@ def merged(base: Tree, layer: Tree, kind: type = Recipe) -> Tree:
             new = merged(old, new, typing.cast(type, hint))
         elif "components" in field.metadata:
             new = _named(old or {}, new)
-        elif hint == Options:
+        elif hint in NODES and new is not None:
             same = "package" not in field.metadata or new.get("name", (old or {}).get("name")) == (old or {}).get(
                 "name"
             )
@@ -136,7 +139,7 @@ def _value(value: Any, field: dataclasses.Field, hint: Any, prefix: str, also: S
         return checked(value, typing.cast(type, hint), f"{key}.", also)
     if "components" in field.metadata:
         return _several(key, value)
-    if hint == Options:
+    if hint in NODES and not (value is None and hint != Options):
         if not isinstance(value, dict):
             raise _wrong(key, "a name" if names_an_object else "a group of keys", value)
         if not isinstance(value.get("name", ""), str):

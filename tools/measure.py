@@ -20,7 +20,7 @@ from modalities.data.example import Fields, Source, Value
 from modalities.data.loader import batches
 from modalities.latents import statistics
 from modalities.modality import Modality
-from tools import build, patch
+from tools import build, patch, prediction
 from tools.references import words as reference
 from tools.schema import Recipe
 
@@ -31,8 +31,8 @@ SHOWN = 16
 
 
 def measured(recipe: Recipe, source: Source, device: torch.device) -> Recipe:
-    """`recipe` with all that it leaves open filled in: classes, `media.scale`, `denoiser.sigma_data`, `precision`, and
-    what `conditions` and `network.patch` depend on."""
+    """`recipe` with all that it leaves open filled in: classes, `media.scale`, `denoiser.sigma_data`, `precision`, what
+    `conditions` and `network.patch` depend on, and what is predicted with which loss."""
     recipe = dataclasses.replace(recipe, precision=build.precision(recipe.precision, device))
     classes = list(source.classes) if recipe.data.class_conditional else []
     data = dataclasses.replace(recipe.data, classes=classes, class_conditional=bool(classes))
@@ -50,6 +50,7 @@ def measured(recipe: Recipe, source: Source, device: torch.device) -> Recipe:
     if recipe.network.get("patch", 1) is None:
         fitting = patch.fitting(media.event_shape, recipe.network["width"], device)
         recipe = dataclasses.replace(recipe, network=recipe.network | {"patch": fitting})
+    recipe = prediction.chosen(recipe, media.event_shape)
     if recipe.denoiser.sigma_data is None:
         spread = spread_of(some_x0(recipe, source, media))
         sigma_data = max(round(spread, 4), 1e-3)  # mid-grey pictures have no spread, and must not divide by it

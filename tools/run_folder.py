@@ -62,17 +62,16 @@ def continued(recipe: Recipe, stored: Recipe) -> Recipe:
     precision = stored.precision if recipe.precision == "auto" else recipe.precision
     scale = {"scale": stored.media.get("scale")} if recipe.media.get("scale", 1.0) is None else {}
     patch = {"patch": stored.network.get("patch")} if recipe.network.get("patch", 1) is None else {}
-    sigma_data = recipe.denoiser.sigma_data or stored.denoiser.sigma_data
+    denoiser = _filled(recipe.denoiser, stored.denoiser, "sigma_data", "prediction")
     conditional = recipe.data.class_conditional and stored.data.class_conditional
-    space, known = recipe.latent_space, stored.latent_space
-    space = dataclasses.replace(space, shift=space.shift or known.shift, scale=space.scale or known.scale)
     return dataclasses.replace(
         recipe,
         precision=precision,
         media=recipe.media | scale,
         network=recipe.network | patch,
-        latent_space=space,
-        denoiser=dataclasses.replace(recipe.denoiser, sigma_data=sigma_data),
+        latent_space=_filled(recipe.latent_space, stored.latent_space, "shift", "scale"),
+        denoiser=denoiser,
+        loss=_filled(recipe.loss, stored.loss, "weighting", "density"),
         data=dataclasses.replace(
             recipe.data,
             classes=stored.data.classes,
@@ -81,6 +80,11 @@ def continued(recipe: Recipe, stored: Recipe) -> Recipe:
         ),
         conditions={name: filled(node, stored.conditions.get(name, {})) for name, node in recipe.conditions.items()},
     )
+
+
+def _filled(part: Any, stored: Any, *names: str) -> Any:
+    """A part of a recipe with the fields that it leaves open as the run has them."""
+    return dataclasses.replace(part, **{n: getattr(part, n) or getattr(stored, n) for n in names})
 
 
 def filled(node: Options, stored: Options) -> Options:

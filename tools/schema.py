@@ -48,14 +48,14 @@ class Data:
 @dataclass(kw_only=True)
 class DenoiserPart:
     schedule: Options = component("core.schedules")
-    prediction: Options = component("core.predictions")
+    prediction: Options | None = component("core.predictions")
     sigma_data: float | None = key(above=0)
 
 
 @dataclass(kw_only=True)
 class Loss:
-    weighting: Options = component("core.weightings")
-    density: Options = component("core.densities")
+    weighting: Options | None = component("core.weightings")
+    density: Options | None = component("core.densities")
     draws: Options = component("core.draws")
     coupling: Options = component("core.couplings")
     error: Options = component("core.errors")
