@@ -32,10 +32,11 @@ from benchmarks.peers._peer import Peer, Task
 from core import discover
 from modalities.modality import Modality
 from modalities.writing import write_bytes
-from tools import build, checkpoint, messages
+from tools import build, checkpoint, messages, prediction
 from tools import recipe as recipes
 from tools.evaluation import score
 from tools.evaluation.score import Target
+from tools.schema import Recipe
 
 TASKS = {
     "mnist": ("ours", "diffusers_unet", "denoising_diffusion"),
@@ -56,8 +57,10 @@ ABLATIONS = {
     "adamw": ["optimizer=adamw", "optimizer.lr=1e-3"],
     "constant_lr": ["optimizer.decay=constant"],
     "eps": ["denoiser.prediction=eps", "loss.weighting=simple"],
-    "v": ["denoiser.prediction=v", "loss.weighting=v"],
+    "v": ["denoiser.prediction=v"],
+    "x0": ["denoiser.prediction=x0"],
     "uniform_times": ["loss.density=uniform"],
+    "noisy_times": ["loss.density=log_normal", "loss.density.mean=1.2", "loss.density.std=1.6"],
     "independent_draws": ["loss.draws=independent"],
     "small_patch": ["network.patch=1"],
     "short_ema": ["ema.half_life=50"],
@@ -65,7 +68,7 @@ ABLATIONS = {
     "no_guidance": ["guidance.scale=1"],
     "ddim": ["sampler=ddim", "sampler.steps=50", "sampler.grid=uniform"],
 }
-"""What `ours-NAME` says on the command line."""
+"""What `ours-NAME` says on the command line; refused for a task whose recipe has it so anyway."""
 
 OWN = {"task": "mnist", "data": "", "systems": "", "steps": "", "out": "out/time"}
 NUMBERS = {"minutes": "10", "seeds": "1", "n": "2000", "real": "5000", "batch": "100"}
@@ -77,10 +80,13 @@ def main(argv: list[str]) -> int:
     if given["task"] not in TASKS:
         raise ValueError(f"task={given['task']} must be one of {', '.join(TASKS)}")
     systems = chosen(given)
-    base = recipes.load([f"recipe={given['task']}", f"data.path={given['data']}", *given.rest])
+    base = recipes.load(said(given, "ours"))
     if build.device(base.device).type != "cpu":
         raise ValueError("the peers train on the CPU here, and so must ours: say device=cpu")
     media, data = build.modality(base), Path(given["data"])
+    for name in systems:
+        if "-" in name and same(base, recipes.load(said(given, name)), media):
+            raise ValueError(f"{name} changes nothing: recipe={given['task']} has it so")
     source = media.source(data, "train")
     n, real = given.count("n"), given.count("real")
     target = score.target(media, source, samples=n, real=real, name=data.name, say=print)
@@ -113,12 +119,21 @@ def chosen(given: _parts.Words) -> list[str]:
     return there
 
 
+def said(given: _parts.Words, name: str, *more: str) -> list[str]:
+    """The command line of our recipe, with one choice taken back where the name says which."""
+    taken_back = ABLATIONS[name.partition("-")[2]] if "-" in name else []
+    return [f"recipe={given['task']}", f"data.path={given['data']}", *more, *given.rest, *taken_back]
+
+
+def same(a: Recipe, b: Recipe, media: Modality) -> bool:
+    """Whether two recipes train and sample alike, what they leave open filled in."""
+    return prediction.chosen(a, media.event_shape) == prediction.chosen(b, media.event_shape)
+
+
 def ours(given: _parts.Words, name: str, seed: int, media: Modality, target: Target) -> dict[str, Any]:
     """Train and score the recipe, with one choice taken back where the name says which."""
     run = Path(given["out"]) / given["task"] / f"{name}-{seed}" / "run"
-    taken_back = ABLATIONS[name.partition("-")[2]] if "-" in name else []
-    words = [f"recipe={given['task']}", f"data.path={given['data']}", f"seed={seed}", *given.rest, *taken_back]
-    words.append(f"train.minutes={given.number('minutes', 0.01)}")
+    words = [*said(given, name, f"seed={seed}"), f"train.minutes={given.number('minutes', 0.01)}"]
     done = _parts.part(run.parent / "training.json", {"words": words}, lambda: _parts.trained(run, words))
     folder = checkpoint.folders(run)[-1]
     sampling = [f"run={run}", f"n={given.count('n')}", f"batch={given.count('batch')}", "seed=1000000"]
@@ -134,11 +149,11 @@ def theirs(given: _parts.Words, name: str, seed: int, media: Modality, target: T
     """Train and score a peer."""
     folder = Path(given["out"]) / given["task"] / f"{name}-{seed}"
     seconds, steps = 60 * given.number("minutes", 0.01), given.count("steps") if given["steps"] else None
-    said = {"seconds": seconds, "data": given["data"], "parameters": parameters(given, media), "steps": steps}
+    settings = {"seconds": seconds, "data": given["data"], "parameters": parameters(given, media), "steps": steps}
 
     def peer() -> Peer:
         torch.manual_seed(seed)
-        task = Task(tuple(media.event_shape), len(target.source.classes), said["parameters"], steps)
+        task = Task(tuple(media.event_shape), len(target.source.classes), settings["parameters"], steps)
         return discover.resolve("benchmarks.peers", name)(task)
 
     def training() -> dict[str, Any]:
@@ -157,14 +172,14 @@ def theirs(given: _parts.Words, name: str, seed: int, media: Modality, target: T
         )
         return _parts.scores(target, drawn) | {"training": done}
 
-    done = _parts.part(folder / "training.json", said, training)
-    counts = said | {"n": given.count("n"), "real": given.count("real")}
+    done = _parts.part(folder / "training.json", settings, training)
+    counts = settings | {"n": given.count("n"), "real": given.count("real")}
     return _parts.part(folder / "scores.json", counts, scored)
 
 
 def parameters(given: _parts.Words, media: Modality) -> int:
     """Of our recipe's network, which no peer may pass."""
-    recipe = recipes.load([f"recipe={given['task']}", f"data.path={given['data']}", *given.rest])
+    recipe = recipes.load(said(given, "ours"))
     classes = len(media.source(Path(given["data"]), "train").classes)
     with torch.random.fork_rng(devices=[]):
         return sum(p.numel() for p in media.network(classes=classes, **recipe.network).parameters())
