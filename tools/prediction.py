@@ -15,13 +15,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from core import discover
 from tools.schema import Options, Recipe
 
 SHARE = 0.25
 """Numbers of a position, of the network's channels, from which on x0 is predicted."""
-
-WEIGHTING = {"x0": "clamped_snr", "v": "v", "eps": "simple", "score": "simple", "flow": "flow", "edm": "edm"}
-"""By prediction: its plain error, but of x0."""
 
 DENSITY: dict[str, Options] = {
     "x0": {"name": "log_normal", "mean": 1.2, "std": 1.6},  # layouts are decided where noise is many times the signal
@@ -37,12 +35,19 @@ def folded(event_shape: Sequence[int], network: dict[str, Any]) -> int:
     return event_shape[0] * per_channel
 
 
+def plain(prediction: str) -> str:
+    """The weighting that is the plain error of a prediction: the one of its name, or eps' where there is none."""
+    if prediction == "x0":
+        return "clamped_snr"  # its plain error would forget the details
+    return prediction if prediction in discover.names("core.weightings") else "simple"
+
+
 def chosen(recipe: Recipe, event_shape: Sequence[int]) -> Recipe:
     """`recipe`, whose patch is known, with prediction, weighting and density filled in where they are open."""
     denoiser, loss = recipe.denoiser, recipe.loss
     wide = folded(event_shape, recipe.network) >= SHARE * recipe.network["width"]
     prediction = denoiser.prediction or {"name": "x0" if wide else "v"}
-    weighting = loss.weighting or {"name": WEIGHTING[prediction["name"]]}
+    weighting = loss.weighting or {"name": plain(prediction["name"])}
     density = loss.density or DENSITY.get(prediction["name"], {"name": "uniform"})
     return dataclasses.replace(
         recipe,
