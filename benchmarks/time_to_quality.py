@@ -56,7 +56,7 @@ LIBRARIES = {
 ABLATIONS = {
     "adamw": ["optimizer=adamw", "optimizer.lr=1e-3"],
     "constant_lr": ["optimizer.decay=constant"],
-    "eps": ["denoiser.prediction=eps", "loss.weighting=simple"],
+    "eps": ["denoiser.prediction=eps"],
     "v": ["denoiser.prediction=v"],
     "x0": ["denoiser.prediction=x0"],
     "uniform_times": ["loss.density=uniform"],

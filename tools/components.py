@@ -17,7 +17,7 @@ from core.sampling import last
 from modalities import condition, modality
 from modalities.latents.shape import AutoencoderShape
 from tools import build, guidance, nearest, signature
-from tools.layers import Tree, fields
+from tools.layers import Tree, fields, left_open
 from tools.schema import Guidance, Options, Recipe, Sampler
 
 GROUPS = ("media", "network")
@@ -61,8 +61,8 @@ def _walk(tree: Tree, kind: type, prefix: str) -> Tree:
         value = tree.get(field.name)
         if dataclasses.is_dataclass(hint):
             result[field.name] = _walk(value or {}, typing.cast(type, hint), f"{prefix}{field.name}.")
-        elif "package" in field.metadata and value is None and hint != Options:
-            result[field.name] = None  # chosen when a training begins: tools.measure
+        elif left_open(value, hint):
+            result[field.name] = None
         elif "package" in field.metadata:
             chosen = dict(value or {})
             name = chosen.pop("name", None)

@@ -14,9 +14,6 @@ from tools.schema import Options, Recipe
 
 Tree = dict[str, Any]
 
-NODES = (Options, Options | None)
-"""Type hints of groups of options; the second may be left open."""
-
 WHERE = "; `trifuse recipes defaults` and `trifuse recipes MODALITY` show all keys"
 
 
@@ -24,6 +21,16 @@ def fields(kind: type) -> Iterator[tuple[dataclasses.Field, Any]]:
     """Fields of a schema class with their type hints."""
     hints = typing.get_type_hints(kind)
     return ((f, hints[f.name]) for f in dataclasses.fields(kind))
+
+
+def is_node(hint: Any) -> bool:
+    """Whether a key of this type holds a group of options."""
+    return hint in (Options, Options | None)
+
+
+def left_open(value: Any, hint: Any) -> bool:
+    """Whether `value` leaves a group of options, which may be left open, to be chosen when a training begins."""
+    return value is None and hint == Options | None
 
 
 def keys(kind: type = Recipe, prefix: str = "") -> Iterator[str]:
@@ -85,7 +92,7 @@ def merged(base: Tree, layer: Tree, kind: type = Recipe) -> Tree:
             new = merged(old, new, typing.cast(type, hint))
         elif "components" in field.metadata:
             new = _named(old or {}, new)
-        elif hint in NODES and new is not None:
+        elif is_node(hint) and not left_open(new, hint):
             same = "package" not in field.metadata or new.get("name", (old or {}).get("name")) == (old or {}).get(
                 "name"
             )
@@ -139,7 +146,7 @@ def _value(value: Any, field: dataclasses.Field, hint: Any, prefix: str, also: S
         return checked(value, typing.cast(type, hint), f"{key}.", also)
     if "components" in field.metadata:
         return _several(key, value)
-    if hint in NODES and not (value is None and hint != Options):
+    if is_node(hint) and not left_open(value, hint):
         if not isinstance(value, dict):
             raise _wrong(key, "a name" if names_an_object else "a group of keys", value)
         if not isinstance(value.get("name", ""), str):

@@ -35,8 +35,8 @@ def folded(event_shape: Sequence[int], network: dict[str, Any]) -> int:
     return event_shape[0] * per_channel
 
 
-def plain(prediction: str) -> str:
-    """The weighting that is the plain error of a prediction: the one of its name, or eps' where there is none."""
+def weighting_of(prediction: str) -> str:
+    """The name of the weighting that is a prediction's plain error: its own, or eps' where none is called so."""
     if prediction == "x0":
         return "clamped_snr"  # its plain error would forget the details
     return prediction if prediction in discover.names("core.weightings") else "simple"
@@ -47,7 +47,7 @@ def chosen(recipe: Recipe, event_shape: Sequence[int]) -> Recipe:
     denoiser, loss = recipe.denoiser, recipe.loss
     wide = folded(event_shape, recipe.network) >= SHARE * recipe.network["width"]
     prediction = denoiser.prediction or {"name": "x0" if wide else "v"}
-    weighting = loss.weighting or {"name": plain(prediction["name"])}
+    weighting = loss.weighting or {"name": weighting_of(prediction["name"])}
     density = loss.density or DENSITY.get(prediction["name"], {"name": "uniform"})
     return dataclasses.replace(
         recipe,

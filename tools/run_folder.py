@@ -62,16 +62,15 @@ def continued(recipe: Recipe, stored: Recipe) -> Recipe:
     precision = stored.precision if recipe.precision == "auto" else recipe.precision
     scale = {"scale": stored.media.get("scale")} if recipe.media.get("scale", 1.0) is None else {}
     patch = {"patch": stored.network.get("patch")} if recipe.network.get("patch", 1) is None else {}
-    denoiser = _filled(recipe.denoiser, stored.denoiser, "sigma_data", "prediction")
     conditional = recipe.data.class_conditional and stored.data.class_conditional
     return dataclasses.replace(
         recipe,
         precision=precision,
         media=recipe.media | scale,
         network=recipe.network | patch,
-        latent_space=_filled(recipe.latent_space, stored.latent_space, "shift", "scale"),
-        denoiser=denoiser,
-        loss=_filled(recipe.loss, stored.loss, "weighting", "density"),
+        latent_space=_as_stored(recipe.latent_space, stored.latent_space, "shift", "scale"),
+        denoiser=_as_stored(recipe.denoiser, stored.denoiser, "sigma_data", "prediction"),
+        loss=_as_stored(recipe.loss, stored.loss, "weighting", "density"),
         data=dataclasses.replace(
             recipe.data,
             classes=stored.data.classes,
@@ -82,8 +81,8 @@ def continued(recipe: Recipe, stored: Recipe) -> Recipe:
     )
 
 
-def _filled(part: Any, stored: Any, *names: str) -> Any:
-    """A part of a recipe with the fields that it leaves open as the run has them."""
+def _as_stored(part: Any, stored: Any, *names: str) -> Any:
+    """A part of a recipe; of `names`, what it leaves open is as the run has it."""
     return dataclasses.replace(part, **{n: getattr(part, n) or getattr(stored, n) for n in names})
 
 

@@ -7,7 +7,7 @@ import torch
 
 from core.discover import names
 from tests.tools.small import arguments, trained
-from tools import build, measure, prediction, train
+from tools import build, prediction, train
 from tools import recipe as recipes
 
 
@@ -62,7 +62,10 @@ def test_it_is_written_into_the_run_and_stays(tmp_path, capsys):
     assert recipes.load(arguments(run, *words)).denoiser.prediction is None
     assert trained(run, *words, steps=1) == 0
     stored = recipes.read(run / "recipe.yaml")
-    assert stored == measure.prediction.chosen(stored, (3, 16, 16))
+    assert stored == prediction.chosen(stored, (3, 16, 16))
+    assert stored.denoiser.prediction == {"name": "x0"}  # 12 numbers in a position, of 8 channels
+    assert stored.loss.weighting == {"name": "clamped_snr"}
+    assert stored.loss.density == prediction.DENSITY["x0"]
     assert train.main(arguments(run, *words, steps=2)) == 0
     capsys.readouterr()
     assert train.main(arguments(run, "denoiser.prediction=flow", steps=3)) == 2

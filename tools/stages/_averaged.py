@@ -3,6 +3,8 @@
 A stage calls `super().__init__`, which seeds the initial weights, builds its network and hands it to `average`.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import torch
 from core.ema import EMA
 from core.posthoc import Tracked
 from core.training.distributed import World
+from core.training.fit import Metrics
 from core.training.seeds import seed_of
 from modalities.modality import Modality
 from tools import build, checkpoint, snapshots
@@ -19,7 +22,7 @@ from tools.schema import Recipe
 from tools.training import Budget, load_weights
 
 
-class Averaged:
+class Averaged(ABC):
     """`network` is bare, `ema.module` its average, `tracked` the averages of `posthoc`: a checkpoint's weights.
 
     Whatever else a training needs to continue is its `state()`, which `restore` takes back.
@@ -58,13 +61,20 @@ class Averaged:
             self.tracked.update(self.network)
         self.budget.counted(step)
 
+    def until_used(self, steps: Iterator[Metrics]) -> Iterator[Metrics]:
+        """Take steps until the budget is used, each counted before it is yielded."""
+        while self.budget.progress() < 1:
+            metrics = next(steps)
+            self.counted(metrics.step)
+            yield metrics
+
+    @abstractmethod
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps beside the weights, their averages and the counters."""
-        raise NotImplementedError
 
+    @abstractmethod
     def restore(self, state: dict[str, Any]) -> None:
         """Take back what `state` gave."""
-        raise NotImplementedError
 
     def save(self) -> Path:
         """Write a checkpoint of this moment into the run folder."""

@@ -94,10 +94,7 @@ class Autoencoder(Averaged):
             clip_norm=recipe.optimizer.clip_norm,
             autocast=autocast(recipe, self.world.device),
         )
-        while self.budget.progress() < 1:
-            metrics = next(steps)
-            self.counted(metrics.step)
-            yield metrics
+        yield from self.until_used(steps)
 
     def state(self) -> dict[str, Any]:
         adversary = {}

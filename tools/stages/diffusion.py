@@ -58,10 +58,7 @@ class Diffusion(Averaged):
             clip_norm=recipe.optimizer.clip_norm,
             autocast=autocast(recipe, self.world.device),
         )
-        while self.budget.progress() < 1:
-            metrics = next(steps)
-            self.counted(metrics.step)
-            yield metrics
+        yield from self.until_used(steps)
 
     def _seeded(self, batches: Iterable[Conditioned]) -> Iterator[Conditioned]:
         """The batches; before each, torch's own generator, which dropout draws from, becomes a function of the step."""

@@ -67,11 +67,11 @@ class Gan(Averaged):
             progress=self.budget.progress,
             learning_rate=self.budget.rate,
         )
-        while self.budget.progress() < 1:
-            metrics = next(done)
-            self.ema.update(self.generator)
-            self.counted(metrics.step)
-            yield metrics
+        yield from self.until_used(done)
+
+    def counted(self, step: int) -> None:
+        self.ema.update(self.generator)
+        super().counted(step)
 
     def state(self) -> dict[str, Any]:
         optimizers = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
