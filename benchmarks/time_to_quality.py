@@ -8,7 +8,8 @@ than ours and as their documentation recommends (benchmarks/peers), in the preci
 samples with the sampler recommended for it; and all are scored over one feature network taught from the data.
 
     ours           the recipe of the task's name; key=value lies over it
-    ours-NAME      the same with one choice taken back: the rows of an ablation (ABLATIONS below)
+    ours-NAME      the same with one choice taken back: the rows of an ablation (ABLATIONS below); a choice of sampling
+                   alone is taken back on the weights of `ours`
     the others     a peer; left out, with a line that says so, where its library is not installed
 
 `steps=` cuts the sampling steps of the peers. What is done is kept in `out`; a benchmark that was killed goes on there.
@@ -16,6 +17,7 @@ samples with the sampler recommended for it; and all are scored over one feature
 
 import json
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean, stdev
@@ -67,6 +69,7 @@ ABLATIONS = {
     "raw_weights": ["ema.half_life=1e-3"],
     "no_guidance": ["guidance.scale=1"],
     "ddim": ["sampler=ddim", "sampler.steps=50", "sampler.grid=uniform"],
+    "heun": ["sampler=heun", "sampler.steps=18"],
 }
 """What `ours-NAME` says on the command line; refused for a task whose recipe has it so anyway."""
 
@@ -121,8 +124,12 @@ def chosen(given: _parts.Words) -> list[str]:
 
 def said(given: _parts.Words, name: str, *more: str) -> list[str]:
     """The command line of our recipe, with one choice taken back where the name says which."""
-    taken_back = ABLATIONS[name.partition("-")[2]] if "-" in name else []
-    return [f"recipe={given['task']}", f"data.path={given['data']}", *more, *given.rest, *taken_back]
+    return [f"recipe={given['task']}", f"data.path={given['data']}", *more, *given.rest, *taken_back(name)]
+
+
+def taken_back(name: str) -> list[str]:
+    """What `ours-NAME` says on the command line; `ours` says nothing."""
+    return ABLATIONS[name.partition("-")[2]] if "-" in name else []
 
 
 def same(a: Recipe, b: Recipe, media: Modality) -> bool:
@@ -130,19 +137,28 @@ def same(a: Recipe, b: Recipe, media: Modality) -> bool:
     return prediction.chosen(a, media.event_shape) == prediction.chosen(b, media.event_shape)
 
 
+def trained_alike(a: Recipe, b: Recipe) -> bool:
+    """Whether two recipes differ at most in how samples are drawn."""
+    return replace(a, sampler=b.sampler, guidance=b.guidance) == b
+
+
 def ours(given: _parts.Words, name: str, seed: int, media: Modality, target: Target) -> dict[str, Any]:
     """Train and score the recipe, with one choice taken back where the name says which."""
-    run = Path(given["out"]) / given["task"] / f"{name}-{seed}" / "run"
-    words = [*said(given, name, f"seed={seed}"), f"train.minutes={given.number('minutes', 0.01)}"]
+    scored = Path(given["out"]) / given["task"] / f"{name}-{seed}"
+    plain, ablated = (recipes.load(said(given, system)) for system in ("ours", name))
+    weights = "ours" if trained_alike(plain, ablated) else name
+    run = scored.with_name(f"{weights}-{seed}") / "run"
+    words = [*said(given, weights, f"seed={seed}"), f"train.minutes={given.number('minutes', 0.01)}"]
     done = _parts.part(run.parent / "training.json", {"words": words}, lambda: _parts.trained(run, words))
     folder = checkpoint.folders(run)[-1]
-    sampling = [f"run={run}", f"n={given.count('n')}", f"batch={given.count('batch')}", "seed=1000000"]
-    settings = {"words": words, "n": given.count("n"), "real": given.count("real")}
-    recipe = recipes.read(folder / "recipe.yaml")
+    drawn = [] if weights == name else taken_back(name)
+    sampling = [f"run={run}", f"n={given.count('n')}", f"batch={given.count('batch')}", "seed=1000000", *drawn]
+    settings = {"words": [*words, *drawn], "n": given.count("n"), "real": given.count("real")}
+    recipe, _ = _parts.overlaid(folder, sampling)
     how = f"{recipe.sampler.name}, {recipe.sampler.steps} steps, guidance {recipe.guidance.scale:g}"
     extra = {"training": done | {"sampling": how, "precision": recipe.precision}}
     parts = _parts.samples(folder, sampling)
-    return _parts.part(run.parent / "scores.json", settings, lambda: _parts.scores(target, parts) | extra)
+    return _parts.part(scored / "scores.json", settings, lambda: _parts.scores(target, parts) | extra)
 
 
 def theirs(given: _parts.Words, name: str, seed: int, media: Modality, target: Target) -> dict[str, Any]:

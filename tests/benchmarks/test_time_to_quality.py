@@ -31,6 +31,39 @@ def test_an_ablation_that_changes_nothing_is_refused(task, tmp_path):
     assert own == OWN[task]
 
 
+def test_choices_of_sampling_are_taken_back_on_the_weights_of_ours():
+    ours = recipes.load(["recipe=mnist"])
+    alike = {
+        name
+        for name, words in time_to_quality.ABLATIONS.items()
+        if time_to_quality.trained_alike(ours, recipes.load(["recipe=mnist", *words]))
+    }
+    assert alike == {"no_guidance", "ddim", "heun"}
+
+
+def test_an_ablation_of_sampling_is_scored_without_a_second_training(monkeypatch, tmp_path):
+    """Whatever is said of sampling reaches the drawing, and `ours` is trained once."""
+    trained, drawn = [], []
+    monkeypatch.setattr(
+        time_to_quality._parts, "trained", lambda run, words: trained.append(words) or {"parameters": 1, "examples": 1}
+    )
+    monkeypatch.setattr(time_to_quality.checkpoint, "folders", lambda run: [run])
+    monkeypatch.setattr(
+        time_to_quality._parts, "overlaid", lambda folder, words: (recipes.load(["recipe=mnist"]), None)
+    )
+    monkeypatch.setattr(time_to_quality._parts, "samples", lambda folder, words: drawn.append((folder, words)))
+    monkeypatch.setattr(time_to_quality._parts, "scores", lambda target, parts: {"n": len(drawn)})
+    given = time_to_quality._parts.words(
+        [f"out={tmp_path}", "data=x"], time_to_quality.OWN | time_to_quality.NUMBERS, needed=["data"]
+    )
+    for name in ("ours", "ours-no_guidance", "ours-adamw"):
+        time_to_quality.ours(given, name, 3, None, None)
+    assert [words[2] for words in trained] == ["seed=3", "seed=3"]
+    assert [folder.parent.name for folder, _ in drawn] == ["ours-3", "ours-3", "ours-adamw-3"]
+    assert ["guidance.scale=1" in words for _, words in drawn] == [False, True, False]
+    assert (tmp_path / "mnist" / "ours-no_guidance-3" / "scores.json").is_file()
+
+
 def test_the_peers_that_tasks_name_exist():
     peers = {name for systems in time_to_quality.TASKS.values() for name in systems} - {"ours"}
     assert peers == set(time_to_quality.LIBRARIES) == set(discover.names("benchmarks.peers"))
