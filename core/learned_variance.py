@@ -4,47 +4,40 @@ The second half v of its output places log std between the bounds of `core.rever
 f = (v + 1) / 2. Nothing else changes: the first half is the prediction, and `LearnedVariance` denoises and trains
 wherever a `Denoiser` does.
 
-    model = LearnedVariance(Denoiser(network, schedule, prediction))
-    denoise = Joint(model)                                              one network call serves both
+    model = LearnedVariance(network, schedule, prediction, sigma_data=...)
+    denoise = Joint(model.both)                                         one network call serves both
     ddpm(denoise, schedule, x, times, variance=denoise.fraction)
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.condition import Condition
 from core.denoiser import Denoiser
-from core.prediction import Prediction, to_x0
-from core.schedule import Schedule, scales
+from core.prediction import to_x0
+from core.schedule import scales
 
 
-class LearnedVariance(nn.Module):
-    """`model(x, t, cond) -> x0_hat` and `model.both(x, t, cond) -> (x0_hat, fraction)`.
+class LearnedVariance(Denoiser):
+    """A denoiser whose network maps (B, C, *rest) to (B, 2 C, *rest); ValueError where it does not.
 
-    The network of `denoiser` maps (B, C, *rest) to (B, 2 C, *rest). Raises ValueError where it does not.
+    `model(x, t, cond) -> x0_hat` as ever, and `model.both(x, t, cond) -> (x0_hat, fraction)`.
     """
-
-    def __init__(self, denoiser: Denoiser) -> None:
-        super().__init__()
-        self.denoiser = denoiser
-
-    @property
-    def schedule(self) -> Schedule:
-        return self.denoiser.schedule
-
-    @property
-    def prediction(self) -> Prediction:
-        return self.denoiser.prediction
-
-    @property
-    def sigma_data(self) -> float:
-        return self.denoiser.sigma_data
 
     def outputs(self, x: Tensor, t: Tensor, cond: Condition = None) -> tuple[Tensor, Tensor]:
         """The network's raw prediction and the fraction, each (B, *event), float32 or better."""
-        output = self.denoiser.output(x, t, cond)
+        return self._outputs(x, *scales(self.schedule, t, x), cond)
+
+    def both(self, x: Tensor, t: Tensor, cond: Condition = None) -> tuple[Tensor, Tensor]:
+        """x0_hat in the dtype of x, and the fraction in float32 or better: x (B, C, *rest), t () or (B,)."""
+        alpha, sigma = scales(self.schedule, t, x)
+        output, fraction = self._outputs(x, alpha, sigma, cond)
+        return to_x0(self.prediction, output, x, alpha, sigma).to(x.dtype), fraction
+
+    def _outputs(self, x: Tensor, alpha: Tensor, sigma: Tensor, cond: Condition) -> tuple[Tensor, Tensor]:
+        output = super()._output(x, alpha, sigma, cond)
         if x.ndim < 2 or output.shape != (len(x), 2 * x.shape[1], *x.shape[2:]):
             raise ValueError(
                 f"learned variance: the network must double the channels of {tuple(x.shape)}, "
@@ -53,17 +46,8 @@ class LearnedVariance(nn.Module):
         prediction, v = output.chunk(2, dim=1)
         return prediction, (v + 1) / 2
 
-    def output(self, x: Tensor, t: Tensor, cond: Condition = None) -> Tensor:
-        """The raw prediction alone: what `denoising_loss` compares with its target."""
-        return self.outputs(x, t, cond)[0]
-
-    def both(self, x: Tensor, t: Tensor, cond: Condition = None) -> tuple[Tensor, Tensor]:
-        """x0_hat in the dtype of x, and the fraction in float32 or better: x (B, C, *rest), t () or (B,)."""
-        output, fraction = self.outputs(x, t, cond)
-        return to_x0(self.prediction, output, x, *scales(self.schedule, t, x)).to(x.dtype), fraction
-
-    def forward(self, x: Tensor, t: Tensor, cond: Condition = None) -> Tensor:
-        return self.both(x, t, cond)[0]
+    def _output(self, x: Tensor, alpha: Tensor, sigma: Tensor, cond: Condition) -> Tensor:
+        return self._outputs(x, alpha, sigma, cond)[0]
 
 
 class _Answer(NamedTuple):

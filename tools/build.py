@@ -9,6 +9,7 @@ import modalities.condition
 import modalities.modality
 from core import discover
 from core.denoiser import Denoiser
+from core.learned_variance import LearnedVariance
 from core.sampling import Sampler, along
 from core.schedule import Schedule
 from core.training.objective import Objective
@@ -60,14 +61,25 @@ def conditions(recipe: Recipe, media: Modality) -> dict[str, Condition]:
     return modalities.condition.build(recipe.conditions, media)
 
 
-def denoiser(recipe: Recipe, media: Modality) -> Denoiser:
-    """The untrained denoiser of a recipe that has been measured."""
+def learns_variance(recipe: Recipe) -> bool:
+    """Whether the loss teaches a variance beside the mean: the network then answers with both."""
+    return recipe.loss.name == "hybrid"
+
+
+def network(recipe: Recipe, media: Modality) -> torch.nn.Module:
+    """The untrained network of a denoiser; `data.classes` must have been measured."""
+    classes = len(recipe.data.classes) if recipe.data.class_conditional else 0
+    answers = 2 if learns_variance(recipe) else 1
+    return media.network(classes=classes, conditions=conditions(recipe, media), answers=answers, **recipe.network)
+
+
+def denoiser(recipe: Recipe, network: torch.nn.Module) -> Denoiser:
+    """The network, bare or wrapped, as the denoiser of a recipe that has been measured."""
     assert recipe.denoiser.sigma_data is not None, "tools.measure fills it in"
     assert recipe.denoiser.prediction is not None, "tools.measure fills it in"
-    classes = len(recipe.data.classes) if recipe.data.class_conditional else 0
-    network = media.network(classes=classes, conditions=conditions(recipe, media), **recipe.network)
     prediction = component("core.predictions", spread("core.predictions", recipe.denoiser.prediction, recipe))
-    return Denoiser(network, schedule(recipe), prediction, sigma_data=recipe.denoiser.sigma_data)
+    kind = LearnedVariance if learns_variance(recipe) else Denoiser
+    return kind(network, schedule(recipe), prediction, sigma_data=recipe.denoiser.sigma_data)
 
 
 def objective(recipe: Recipe) -> Objective:
@@ -82,6 +94,7 @@ def objective(recipe: Recipe) -> Objective:
         draws=component("core.draws", recipe.loss.draws),
         coupling=component("core.couplings", recipe.loss.coupling),
         error=component("core.errors", recipe.loss.error),
+        loss=discover.build("core.losses", recipe.loss.name, recipe.loss.options),
     )
 
 

@@ -52,7 +52,7 @@ ADDED: Tree = {
             ("tile", "sigma_rel", "prompt", "prompts", "negative_prompt", "reference", "frames", "seconds")
         ),
     },
-    "loss": {"draws": "stratified", "coupling": "independent", "error": "squared"},
+    "loss": {"name": "denoising", "draws": "stratified", "coupling": "independent", "error": "squared"},
     "sampler": {"path": None, "noise_scale": 1.0, "score_scale": 1.0},
     "guidance": {
         "name": "classifier_free",

@@ -13,9 +13,9 @@ from tools.training import load_weights
 
 def restored(recipe: Recipe, media: Modality, folder: Path, device: torch.device) -> Denoiser:
     """With averaged or raw weights, or an average of another width, as `sample.weights` and `sample.sigma_rel` say."""
-    denoiser = build.denoiser(recipe, media).to(device)
-    fill(denoiser.network, recipe, folder, device)
-    return denoiser.eval().requires_grad_(False)
+    network = build.network(recipe, media).to(device)
+    fill(network, recipe, folder, device)
+    return build.denoiser(recipe, network).to(device).eval().requires_grad_(False)
 
 
 def fill(network: torch.nn.Module, recipe: Recipe, folder: Path, device: torch.device) -> None:

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from core.condition import Condition, same
 from core.denoiser import Denoiser
-from core.guidance.shared import shared
 from core.sampling import last, per_example, prior
 from core.schedule import Denoise, transport
 from core.state import State
@@ -21,7 +20,7 @@ from core.temperature import scaled_noise, scaled_score
 from core.training.objective import NO_LABEL
 from core.training.seeds import generator_of
 from modalities.modality import Modality
-from tools import asked, build, guidance
+from tools import asked, build, guidance, variance
 from tools.references import known, rolling, shapes
 from tools.references import words as reference
 from tools.schema import Recipe
@@ -129,25 +128,34 @@ def states(
     noise = randn_like(torch.empty(len(samples), *event_shape, device=device))
     x = prior(denoiser.schedule, noise, times[0])
     yield State(times[0], x)
+    model = variance.asked_once(denoiser, wanted.cond)
     denoise = scaled_score(
-        guided(recipe, denoiser, wanted, times, weaker),
+        guided(recipe, denoiser, wanted, times, weaker, model=model),
         denoiser.schedule,
         score_scale=recipe.sampler.score_scale,
         sigma_data=denoiser.sigma_data,
     )
     rows = known.rows(kinds, wanted.cond)
-    sampler = build.sampler(recipe.sampler)
+    sampler = variance.drawing(build.sampler(recipe.sampler), recipe.sampler, model)
     steps = sampler(known.keeping(denoise, rows), denoiser.schedule, x, times, randn_like=randn_like)
     yield from known.ending(steps, rows)
 
 
-def guided(recipe: Recipe, denoiser: Denoiser, asked: Asked, times: Tensor, weaker: Denoiser | None = None) -> Denoise:
+def guided(
+    recipe: Recipe,
+    denoiser: Denoiser,
+    asked: Asked,
+    times: Tensor,
+    weaker: Denoiser | None = None,
+    *,
+    model: Denoise | None = None,
+) -> Denoise:
     """`x, t -> x0_hat` under what is asked, guided as the recipe says; made anew for every run of a sampler.
 
     Scale 1, and models of which nothing is asked, cost one network call a step. `weaker` is the model of
-    `guidance.weaker`.
+    `guidance.weaker`; `model` is the denoiser `asked_once`, where the caller has it.
     """
-    conditional = shared(under(denoiser, asked.cond))
+    conditional = model or variance.asked_once(denoiser, asked.cond)
     models: dict[str, Any] = {"conditional": conditional, "schedule": denoiser.schedule, "times": times}
     models["unconditional"] = conditional if same(asked.cond, asked.away) else under(denoiser, asked.away)
     if weaker is not None:

@@ -54,12 +54,16 @@ class DenoiserPart:
 
 @dataclass(kw_only=True)
 class Loss:
+    """`loss.weight=0.01` with `loss=hybrid` is `options["weight"]` here: keys other than these are the loss's own."""
+
+    name: str
     weighting: Options | None = component("core.weightings")
     density: Options | None = component("core.densities")
     draws: Options = component("core.draws")
     coupling: Options = component("core.couplings")
     error: Options = component("core.errors")
     condition_dropout: float = key(at_least=0, at_most=1)
+    options: Options = options_of("core.losses")
 
 
 @dataclass(kw_only=True)

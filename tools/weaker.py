@@ -33,6 +33,6 @@ def weaker(recipe: Recipe, media: Modality, device: torch.device) -> Denoiser | 
     ):
         if ours != theirs:
             raise ValueError(f"guidance.weaker={recipe.guidance.weaker}: its {key} is {theirs}, that of the run {ours}")
-    denoiser = build.denoiser(other, media).to(device)
-    load_weights(denoiser.network, folder, checkpoint.weights_of(recipe), device)
-    return denoiser.eval().requires_grad_(False)
+    network = build.network(other, media).to(device)
+    load_weights(network, folder, checkpoint.weights_of(recipe), device)
+    return build.denoiser(other, network).to(device).eval().requires_grad_(False)

@@ -33,15 +33,21 @@ def denoising_loss(
     eps: Tensor,
     weighting: Weighting,
     cond: Condition = None,
-    *,
     error: Error = squared,
 ) -> Tensor:
     """Per-example loss `(B,)`, mean over the event, in float32 or better. x0, eps (B, *event); t (B,) in (0, t_max].
 
     A weighting with a `penalty(log_snr)` adds that to the error that it weighs.
     """
+    output = denoiser.output(diffuse(denoiser.schedule, x0, t, eps), t, cond)
+    return weighted_error(denoiser, output, x0, t, eps, weighting, error)
+
+
+def weighted_error(
+    denoiser: Denoiser, output: Tensor, x0: Tensor, t: Tensor, eps: Tensor, weighting: Weighting, error: Error
+) -> Tensor:
+    """`denoising_loss` of the `output` (B, *event) that the denoiser has given at x_t already."""
     schedule, prediction = denoiser.schedule, denoiser.prediction
-    output = denoiser.output(diffuse(schedule, x0, t, eps), t, cond)
     residual = output - target(prediction, x0, eps, *scales(schedule, t, x0))
     q, level = x0_error_scale(prediction, schedule.alpha(t), schedule.sigma(t)), log_snr(schedule, t)
     loss = error(residual, weighting(level) * q**2)

@@ -7,39 +7,16 @@ variance alone. L_vlb is in nats per number of the event; with t uniform it is t
 any other density of times only changes how much each time counts: the best variance at each time is the same.
 """
 
-import typing
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from core.condition import Condition
-from core.denoiser import Denoiser
 from core.errors.squared import squared
 from core.learned_variance import LearnedVariance
-from core.losses.denoising import Error, Weighting, denoising_loss
+from core.losses.denoising import Error, Weighting, weighted_error
 from core.prediction import to_x0
 from core.reverse import reverse_kl
 from core.schedule import diffuse, scales
-
-
-@dataclass(frozen=True)
-class _Answered:
-    """A denoiser that has been asked already: the denoising loss then costs no second network call."""
-
-    denoiser: LearnedVariance
-    given: Tensor
-
-    @property
-    def schedule(self) -> typing.Any:
-        return self.denoiser.schedule
-
-    @property
-    def prediction(self) -> typing.Any:
-        return self.denoiser.prediction
-
-    def output(self, x: Tensor, t: Tensor, cond: Condition = None) -> Tensor:
-        return self.given
 
 
 def hybrid_loss(
@@ -49,8 +26,8 @@ def hybrid_loss(
     eps: Tensor,
     weighting: Weighting,
     cond: Condition = None,
-    *,
     error: Error = squared,
+    *,
     weight: float = 0.001,
     steps: int = 1000,
 ) -> Tensor:
@@ -65,8 +42,7 @@ def hybrid_loss(
     schedule = denoiser.schedule
     x = diffuse(schedule, x0, t, eps)
     output, fraction = denoiser.outputs(x, t, cond)
-    asked = typing.cast(Denoiser, _Answered(denoiser, output))
-    simple = denoising_loss(asked, x0, t, eps, weighting, cond, error=error)
+    simple = weighted_error(denoiser, output, x0, t, eps, weighting, error)
     x0_hat = to_x0(denoiser.prediction, output.detach(), x, *scales(schedule, t, x0))
     t = t.to(torch.promote_types(t.dtype, torch.float32))
     s = torch.maximum(t - schedule.t_max / steps, t / 2)

@@ -23,6 +23,9 @@ NO_LABEL = -1
 Coupling = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """`coupling(x0, eps, label) -> eps`, see `core.couplings`."""
 
+Loss = Callable[..., Tensor]
+"""`loss(denoiser, x0, t, eps, weighting, cond, error) -> (B,)`, see `core.losses`."""
+
 
 @runtime_checkable
 class Resampling(Protocol):
@@ -47,6 +50,7 @@ class Drawn(NamedTuple):
 class Objective:
     """`drawn = objective.draw(schedule, x0, cond, generator)`, then `objective(denoiser, x0, t, eps, cond, weight)`.
 
+    `loss` is what is trained on: `hybrid` teaches a variance beside the mean and needs a denoiser that has one.
     `density(u, schedule)` maps the uniform `draws` to times, `weighting(log_snr)` weighs the squared x0 error, `error`
     says what becomes of the weighted residual, `coupling` which noise goes with which example. `condition_dropout` is
     the share of examples whose conditions are all absent, which trains the unconditional model of guidance (Ho &
@@ -63,6 +67,7 @@ class Objective:
     draws: Draws = stratified
     coupling: Coupling = independent
     error: Error = squared
+    loss: Loss = denoising_loss
     own_dropout: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
@@ -124,7 +129,7 @@ class Objective:
         self, denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor, cond: Condition, weight: Tensor | None = None
     ) -> Tensor:
         """The loss of each example, (B,): times `Drawn.weight` where that is given."""
-        loss = denoising_loss(denoiser, x0, t, eps, self.weighting, cond, error=self.error)
+        loss = self.loss(denoiser, x0, t, eps, self.weighting, cond, self.error)
         return loss if weight is None else weight * loss
 
     def observe(self, drawn: Drawn, losses: Tensor) -> None:

@@ -1,6 +1,6 @@
 """A U-Net with its conditions: the network of images, spectrograms (rank 2) and waveforms (rank 1).
 
-forward(x (B, C, *size), noise_label (B,), cond) -> (B, C, *size)         cond: see `core.condition`, and below
+forward(x (B, C, *size), noise_label (B,), cond) -> (B, answers C, *size)         cond: see `core.condition`, and below
 """
 
 from collections.abc import Mapping
@@ -20,6 +20,8 @@ from modalities.nn.unet import UNet
 class ConditionalUNet(nn.Module):
     """`options` are the fields of `Options`; classes=0 has no label. The output is exactly zero at the start.
 
+    answers: how many tensors like x it gives, one after the other along the channels; 2 for `core.learned_variance`.
+
     cond {"label": (B,) int64, -1 is none; NAME: the rows of conditions[NAME]}; what is missing is absent.
     """
 
@@ -27,7 +29,13 @@ class ConditionalUNet(nn.Module):
     rank: ClassVar[int] = 2
 
     def __init__(
-        self, *, in_channels: int, classes: int = 0, conditions: Mapping[str, Kind] | None = None, **options: Any
+        self,
+        *,
+        in_channels: int,
+        answers: int = 1,
+        classes: int = 0,
+        conditions: Mapping[str, Kind] | None = None,
+        **options: Any,
     ) -> None:
         super().__init__()
         shape = self.Options(**options)
@@ -35,7 +43,12 @@ class ConditionalUNet(nn.Module):
         self.condition = Embedding(width, classes)
         self.conditions = Conditions(conditions, width) if conditions else None
         self.unet = UNet(
-            shape, rank=self.rank, in_channels=in_channels, condition=width, **entrances(self.conditions, width)
+            shape,
+            rank=self.rank,
+            in_channels=in_channels,
+            out_channels=answers * in_channels,
+            condition=width,
+            **entrances(self.conditions, width),
         )
 
     def forward(self, x: Tensor, noise_label: Tensor, cond: Condition = None) -> Tensor:

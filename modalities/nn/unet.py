@@ -60,7 +60,7 @@ class Layer(nn.Module):
 
 
 class UNet(nn.Module):
-    """`forward(x (N, in_channels, H, W), condition (N, condition)) -> (N, in_channels, H, W)`.
+    """`forward(x (N, in_channels, H, W), condition (N, condition)) -> (N, out_channels, H, W)`.
 
     rank 1: kernels, factors and patch act along the width alone. `tokens`: channels of the tokens that it attends to,
     0: none; `folded` and `coarse`: channels of the signals beside x, see `concat`. ValueError where the lists of
@@ -73,6 +73,7 @@ class UNet(nn.Module):
         *,
         rank: int,
         in_channels: int,
+        out_channels: int,
         condition: int,
         tokens: int = 0,
         folded: int = 0,
@@ -117,7 +118,7 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(up(channels[i + 1], channels[i], f) for i, f in enumerate(steps))
         self.decoder = nn.ModuleList(layers(i, 2 * channels[i]) for i in range(levels))
         self.norm = Norm(channels[0])
-        self.head = conv(channels[0], in_channels * area, taps, zero=True)
+        self.head = conv(channels[0], out_channels * area, taps, zero=True)
 
     def forward(
         self,

@@ -1,6 +1,6 @@
 """The video network: the image U-Net on every frame, with temporal convolution and attention between its blocks.
 
-    forward(x (B, C, T, H, W), noise_label (B,), cond) -> (B, C, T, H, W)
+    forward(x (B, C, T, H, W), noise_label (B,), cond) -> (B, answers C, T, H, W)
 
 Any T, H, W; T = 1 is a still image. cond {"label": (B,) int64, -1 is none; NAME: the rows of conditions[NAME];
 "stills": (B,) bool, frames of these entries do not see each other, so that clips and heaps of still images train in one
@@ -30,12 +30,21 @@ from modalities.nn.unet import UNet
 
 
 class VideoUNet(nn.Module):
-    """`options` are the fields of `Options`. The output is exactly zero at the start."""
+    """`options` are the fields of `Options`. The output is exactly zero at the start.
+
+    answers: how many tensors like x it gives, one after the other along the channels; 2 for `core.learned_variance`.
+    """
 
     Options = ClipShape
 
     def __init__(
-        self, *, in_channels: int, classes: int = 0, conditions: Mapping[str, Kind] | None = None, **options: Any
+        self,
+        *,
+        in_channels: int,
+        answers: int = 1,
+        classes: int = 0,
+        conditions: Mapping[str, Kind] | None = None,
+        **options: Any,
     ) -> None:
         super().__init__()
         shape = self.Options(**options)
@@ -53,7 +62,15 @@ class VideoUNet(nn.Module):
         self.temporal_patch = patch = at_least("temporal_patch", shape.temporal_patch, 1)
         enter = entrances(self.conditions, width)
         enter |= {name: patch * channels for name, channels in enter.items() if name in Beside._fields}
-        self.unet = UNet(shape, rank=2, in_channels=patch * in_channels, condition=width, extra=temporal, **enter)
+        self.unet = UNet(
+            shape,
+            rank=2,
+            in_channels=patch * in_channels,
+            out_channels=answers * patch * in_channels,
+            condition=width,
+            extra=temporal,
+            **enter,
+        )
 
     def forward(self, x: Tensor, noise_label: Tensor, cond: Condition = None) -> Tensor:
         B, T, patch = x.shape[0], x.shape[2], self.temporal_patch

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from core.analytic import Mixture
-from core.denoiser import Denoiser
 from core.discover import build, names
 from core.guidance.classifier_free import classifier_free
 from core.learned_variance import Joint, LearnedVariance
@@ -66,7 +65,7 @@ class ExactMean(nn.Module):
 def model_on_grid():
     times = torch.linspace(COSINE.t_max, 0, STEPS + 1)[:-1]
     network = ExactMean(COSINE, times)
-    return LearnedVariance(Denoiser(network, COSINE, predict_v, sigma_data=1.0)), network, times
+    return LearnedVariance(network, COSINE, predict_v, sigma_data=1.0), network, times
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +209,7 @@ def test_hybrid_loss_is_its_two_parts(generator):
 def test_the_bound_teaches_the_variance_alone(generator):
     """With weight 1e6 the gradient of the prediction is still that of L_simple; that of the fraction is not 0."""
     network = nn.Linear(2, 4)
-    model = LearnedVariance(Denoiser(_Plain(network), COSINE, predict_v, sigma_data=1.0))
+    model = LearnedVariance(_Plain(network), COSINE, predict_v, sigma_data=1.0)
     x0, eps = torch.randn(8, 2, generator=generator), torch.randn(8, 2, generator=generator)
     t = torch.linspace(0.1, 0.9, 8)
     (simple_only,) = torch.autograd.grad(denoising_loss(model, x0, t, eps, simple).sum(), network.weight)
@@ -237,7 +236,7 @@ def test_within_the_first_step_the_loss_stays_finite(generator):
 
 
 def test_what_does_not_fit_is_refused(generator):
-    single = LearnedVariance(Denoiser(_Plain(nn.Linear(2, 2)), COSINE, predict_v))
+    single = LearnedVariance(_Plain(nn.Linear(2, 2)), COSINE, predict_v)
     with pytest.raises(ValueError, match=r"must double the channels of \(3, 2\), it gave \(3, 2\)"):
         single(torch.zeros(3, 2), torch.tensor(0.5))
     model, *_ = model_on_grid()

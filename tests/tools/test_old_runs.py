@@ -151,7 +151,7 @@ def test_it_is_read_with_what_the_keys_of_today_were_then(stored: Path) -> None:
 def test_its_network_has_the_weights_that_it_had(stored: Path) -> None:
     """Names, in their order, and number: what its checkpoint holds."""
     recipe = recipes.read(stored)
-    network = build.denoiser(recipe, build.modality(recipe)).network
+    network = build.network(recipe, build.modality(recipe))
     assert sum(p.numel() for p in network.parameters()) == 1235716
     groups = dict.fromkeys(name.partition(".")[0] for name in network.state_dict())
     assert list(groups) == ["condition", "unet"]

@@ -21,8 +21,9 @@ from tools import build
 from tools.evaluation import stream
 from tools.evaluation.measures import Value
 from tools.evaluation.stream import Part
-from tools.sampling import classes_of, under
+from tools.sampling import classes_of
 from tools.schema import Recipe
+from tools.variance import asked_once
 
 DRAWS = 32
 """Noise levels per example at which the bound is estimated."""
@@ -70,7 +71,7 @@ def likelihood(
         )
         return bits_per_dim(bound.nats.double(), x0[0].numel())
 
-    return _mean(_each(recipe, denoiser, media, source, world, bits), world)
+    return _mean(each(recipe, denoiser, media, source, world, bits), world)
 
 
 def reconstruction(
@@ -93,7 +94,7 @@ def reconstruction(
         error = (back.double() - part.media.double()).flatten(1).square().mean(1)
         return 10 * torch.log10(peak**2 / error.clamp_min(1e-3))
 
-    found = _mean(_each(recipe, denoiser, media, source, world, quality), world)
+    found = _mean(each(recipe, denoiser, media, source, world, quality), world)
     return found, shown[0] if shown else torch.empty(0)
 
 
@@ -102,14 +103,15 @@ Per = Callable[[Part, Tensor, Denoise], Tensor]
 
 
 @torch.inference_mode()
-def _each(recipe: Recipe, denoiser: Denoiser, media: Modality, source: Source, world: World | None, per: Per) -> Tensor:
+def each(recipe: Recipe, denoiser: Denoiser, media: Modality, source: Source, world: World | None, per: Per) -> Tensor:
+    """`per` of `evaluate.held_out` examples, under their classes where the model knows some: (n,), in their order."""
     items = stream.some(len(source), recipe.evaluate.held_out)
     device = next(denoiser.parameters()).device
     found = []
     for part in stream.real(media, source, items, world, workers=0):
         known = bool(classes_of(recipe)) and bool((part.labels >= 0).all())
         cond = {"label": part.labels.to(device)} if known else None
-        found.append(per(part, media.encode(part.media.to(device)), under(denoiser, cond)).cpu())
+        found.append(per(part, media.encode(part.media.to(device)), asked_once(denoiser, cond)).cpu())
     return torch.cat(found) if found else torch.empty(0)
 
 

@@ -27,8 +27,7 @@ class Diffusion(Averaged):
 
     def __init__(self, recipe: Recipe, media: Modality, world: World) -> None:
         super().__init__(recipe, media, world)
-        self.denoiser = build.denoiser(recipe, media).to(world.device)
-        network = self.denoiser.network
+        network = build.network(recipe, media).to(world.device)
         if recipe.channels_last and len(media.event_shape) == 3:
             network.to(memory_format=torch.channels_last)
         self.average(network)
@@ -36,7 +35,7 @@ class Diffusion(Averaged):
         self.objective.modules.to(world.device)
         self.optimizer = build.optimizer(recipe, self.network, self.objective.modules)
         compiled = typing.cast(torch.nn.Module, torch.compile(network)) if recipe.compile else network
-        self.denoiser.network = world.wrap(compiled)
+        self.denoiser = build.denoiser(recipe, world.wrap(compiled)).to(world.device)
 
     def run(self, batches: Iterable[Conditioned]) -> Iterator[Metrics]:
         """Train until the budget is used; yields after every step, with `counters.step` already counted."""
@@ -75,8 +74,7 @@ class Diffusion(Averaged):
 
     def averaged(self) -> Denoiser:
         """The denoiser with averaged weights, for sampling."""
-        like = self.denoiser
-        return Denoiser(self.ema.module, like.schedule, like.prediction, sigma_data=like.sigma_data)
+        return build.denoiser(self.recipe, self.ema.module)
 
     def sheet(self, out: Path, checkpoint: str) -> None:
         """Samples of the averaged weights."""

@@ -51,6 +51,28 @@ def test_the_output_has_the_input_s_shape_and_starts_at_zero(case):
     assert not y.any()
 
 
+@pytest.mark.parametrize("case", [*CASES, "video_tubes"])
+def test_two_answers_stand_one_after_the_other_along_the_channels(case):
+    """With the one answer's head in the first half of every position, the first half of the channels is that answer;
+    heads that ignore their input answer with their own numbers, wherever the position."""
+    options = {"temporal_patch": 2} if case == "video_tubes" else {}
+    case = case.replace("tubes", "time")
+    one, inputs = build(case, **options)
+    two, _ = build(case, answers=2, **options)
+    C = CASES[case][1]["in_channels"]
+    first = torch.arange(len(two.unet.head.weight)) % (2 * C) < C
+    state = {k: v for k, v in one.state_dict().items() if not k.startswith("unet.head.")}
+    two.load_state_dict(state, strict=False)
+    two.unet.head.weight.data[first] = one.unet.head.weight.data
+    two.unet.head.bias.data[first] = one.unet.head.bias.data
+    two.unet.head.weight.data[~first] = 0
+    two.unet.head.bias.data[~first] = 7
+    both = two(*inputs)
+    mean, other = both.chunk(2, dim=1)
+    assert torch.allclose(mean, one(*inputs), rtol=1e-4, atol=1e-5)
+    assert (other == 7).all()
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_every_parameter_has_a_gradient(case):
     network, inputs = build(case)
