@@ -162,6 +162,7 @@ def rehearse(tree: Tree) -> None:
         prefix: _build(package, node) for prefix, package, node in _nodes(tree, Recipe, "") if "options" not in node
     }
     schedule, grid = built["denoiser.schedule."], built["sampler.grid."]
+    _build("core.losses", {"name": tree["loss"]["name"]} | tree["loss"]["options"])
     sampler = build.sampler(Sampler(**tree["sampler"]))
     times = grid(schedule, tree["sampler"]["steps"])
     noise = torch.zeros(1, 1, dtype=torch.float64)

@@ -1,7 +1,8 @@
 """What a network predicts where a recipe leaves it open, and the loss that belongs to it.
 
     denoiser.prediction=null    x0 where a position holds a quarter as many numbers as the network has channels, or
-                                more; v elsewhere
+                                more; v elsewhere, and for loss=consistency, whose model returns x where there is no
+                                noise
     loss.weighting=null         the plain error of what is predicted; of x0 an SNR that is kept between two levels
     loss.density=null           of x0 log-normal times, the median where the noise is three times the signal; of edm
                                 those of Karras et al. 2022; else uniform ones
@@ -43,10 +44,18 @@ def weighting_of(prediction: str) -> str:
 
 
 def chosen(recipe: Recipe, event_shape: Sequence[int]) -> Recipe:
-    """`recipe`, whose patch is known, with prediction, weighting and density filled in where they are open."""
+    """`recipe`, whose patch is known, with prediction, weighting and density filled in where they are open.
+
+    ValueError for a prediction with which the loss cannot train.
+    """
     denoiser, loss = recipe.denoiser, recipe.loss
     wide = folded(event_shape, recipe.network) >= SHARE * recipe.network["width"]
-    prediction = denoiser.prediction or {"name": "x0" if wide else "v"}
+    prediction = denoiser.prediction or {"name": "x0" if wide and loss.name != "consistency" else "v"}
+    if loss.name == "consistency" and prediction["name"] == "x0":
+        raise ValueError(
+            "loss=consistency needs a model that returns x itself where there is no noise, which with "
+            "denoiser.prediction=x0 it does not: choose v"
+        )
     weighting = loss.weighting or {"name": weighting_of(prediction["name"])}
     density = loss.density or DENSITY.get(prediction["name"], {"name": "uniform"})
     return dataclasses.replace(

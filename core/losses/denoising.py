@@ -25,6 +25,9 @@ Weighting = Callable[[Tensor], Tensor]
 Error = Callable[[Tensor, Tensor], Tensor]
 """`error(residual (B, *event), weight (B,)) -> (B,)`; see `core.errors`."""
 
+Loss = Callable[..., Tensor]
+"""`loss(denoiser, x0, t, eps, weighting, cond, error) -> (B,)`: any of `core.losses`."""
+
 
 def denoising_loss(
     denoiser: Denoiser,

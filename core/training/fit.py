@@ -58,13 +58,15 @@ def fit(
     accumulate: int = 1,
     clip_norm: float = 1.0,
     autocast: Callable[[], AbstractContextManager] = nullcontext,
+    progress: Callable[[], float] = lambda: 0.0,
 ) -> Iterator[Metrics]:
     """Train without end; yields after each optimiser step. `learning_rate(step)` is asked before step `step` (from 0).
 
     `network` is the bare module whose parameters are trained and averaged; `denoiser.network` may wrap it (compiled,
     distributed). What the objective itself learns
     (`objective.modules`) is trained where the optimizer was given it, and its gradients are not clipped. `accumulate`
-    splits each batch into that many passes with the same gradient as one.
+    splits each batch into that many passes with the same gradient as one. `progress()` in [0, 1] is for losses that
+    change with the training.
 
     Raises `NonFiniteLoss` one step late on purpose: the check of step k runs while step k + 1 is queued, so that a GPU
     never waits for it. A consumer that saves weights therefore calls `check_finite` first.
@@ -77,7 +79,7 @@ def fit(
         generator = generator_of(seed, step, device=x0.device)
         optimizer.zero_grad(set_to_none=True)
         drawn = objective.draw(denoiser.schedule, x0, cond, generator, rank=rank, ranks=ranks, step=step)
-        losses = _backward(denoiser, objective, x0, drawn, accumulate, autocast)
+        losses = _backward(denoiser, objective.at(progress), x0, drawn, accumulate, autocast)
         objective.observe(drawn, losses)
         average(p.grad for p in objective.modules.parameters() if p.grad is not None)
         grad_norm = clipped(parameters, clip_norm)

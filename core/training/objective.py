@@ -1,7 +1,7 @@
 """What one batch is asked: times from a density, noise, dropped conditions, and the denoising loss of the result."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -13,7 +13,7 @@ from core.couplings.independent import independent
 from core.denoiser import Denoiser
 from core.draws.stratified import stratified
 from core.errors.squared import squared
-from core.losses.denoising import Error, Weighting, denoising_loss
+from core.losses.denoising import Error, Loss, Weighting, denoising_loss
 from core.schedule import Schedule
 from core.training.times import Density, Draws, nats_per_draw
 
@@ -23,9 +23,6 @@ NO_LABEL = -1
 Coupling = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """`coupling(x0, eps, label) -> eps`, see `core.couplings`."""
 
-Loss = Callable[..., Tensor]
-"""`loss(denoiser, x0, t, eps, weighting, cond, error) -> (B,)`, see `core.losses`."""
-
 
 @runtime_checkable
 class Resampling(Protocol):
@@ -33,6 +30,13 @@ class Resampling(Protocol):
 
     def weight(self, u: Tensor) -> Tensor: ...
     def observe(self, u: Tensor, losses: Tensor) -> None: ...
+
+
+@runtime_checkable
+class Changing(Protocol):
+    """A loss that is another one later on: `at(progress)`, progress in [0, 1] of the training."""
+
+    def at(self, progress: float) -> Loss: ...
 
 
 class Drawn(NamedTuple):
@@ -50,7 +54,8 @@ class Drawn(NamedTuple):
 class Objective:
     """`drawn = objective.draw(schedule, x0, cond, generator)`, then `objective(denoiser, x0, t, eps, cond, weight)`.
 
-    `loss` is what is trained on: `hybrid` teaches a variance beside the mean and needs a denoiser that has one.
+    `loss` is what is trained on: `hybrid` teaches a variance beside the mean and needs a denoiser that has one,
+    `consistency` where paths end.
     `density(u, schedule)` maps the uniform `draws` to times, `weighting(log_snr)` weighs the squared x0 error, `error`
     says what becomes of the weighted residual, `coupling` which noise goes with which example. `condition_dropout` is
     the share of examples whose conditions are all absent, which trains the unconditional model of guidance (Ho &
@@ -80,6 +85,10 @@ class Objective:
             "error": self.error,
         }
         return nn.ModuleDict({name: part for name, part in parts.items() if isinstance(part, nn.Module)})
+
+    def at(self, progress: Callable[[], float]) -> "Objective":
+        """The objective of this moment; `progress`, the share of the training that is done, is asked if it counts."""
+        return replace(self, loss=self.loss.at(progress())) if isinstance(self.loss, Changing) else self
 
     def draw(
         self,

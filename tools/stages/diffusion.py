@@ -56,6 +56,7 @@ class Diffusion(Averaged):
             accumulate=recipe.train.accumulate,
             clip_norm=recipe.optimizer.clip_norm,
             autocast=autocast(recipe, self.world.device),
+            progress=self.budget.progress,
         )
         yield from self.until_used(steps)
 
