@@ -6,8 +6,8 @@ No gradient passes through f(x_r, r). x_r and x_t share x0 and eps: on average t
 probability-flow ODE (theorem 2). A denoiser that answers alike all along it answers with its end at t = 0, where
 f(x, 0) = x holds by construction; `core.samplers.consistency` then needs one step, or a few.
 
-The gap closes while training goes on, as in Geng et al. 2024 (ECT, sec. 3 and app. A): the level l = sigma / alpha of r
-is l_r = l_t (1 - gap), with
+The gap closes while training goes on, as in Geng et al. 2024, eq. 18: the level l = sigma / alpha of r is
+l_r = l_t (1 - gap), with
 
     gap = min(1, 2^-stage n(l_t)),      n(l) = 1 + 8 / (1 + e^(l / 2 sigma_data)).
 
@@ -45,7 +45,7 @@ def consistency_loss(
 ) -> Tensor:
     """Per-example loss (B,), in float32 or better, at one stage. x0, eps (B, *event); t (B,) in (0, t_max].
 
-    Dropout falls alike in both calls of the network (Song & Dhariwal 2024, sec. 3.2). Raises ValueError for a
+    Dropout falls alike in both calls of the network (Song & Dhariwal 2024, sec. 3.1). Raises ValueError for a
     prediction with which f(x, 0) is not x.
     """
     if not returns_x_without_noise(denoiser.prediction):
