@@ -1,8 +1,8 @@
 """What a network predicts where a recipe leaves it open, and the loss that belongs to it.
 
     denoiser.prediction=null    x0 where a position holds a quarter as many numbers as the network has channels, or
-                                more; v elsewhere, and for loss=consistency, whose model returns x where there is no
-                                noise
+                                more; v elsewhere. For loss=consistency, whose model must return x where there is no
+                                noise, anchored in place of x0
     loss.weighting=null         the plain error of what is predicted; of x0 an SNR that is kept between two levels
     loss.density=null           of x0 log-normal times, the median where the noise is three times the signal; of edm
                                 those of Karras et al. 2022; else uniform ones
@@ -26,6 +26,7 @@ DENSITY: dict[str, Options] = {
     "x0": {"name": "log_normal", "mean": 1.2, "std": 1.6},  # layouts are decided where noise is many times the signal
     "edm": {"name": "log_normal"},
 }
+DENSITY["anchored"] = DENSITY["x0"]
 """By prediction, where it is not uniform."""
 
 
@@ -38,7 +39,7 @@ def folded(event_shape: Sequence[int], network: dict[str, Any]) -> int:
 
 def weighting_of(prediction: str) -> str:
     """The name of the weighting that is a prediction's plain error: its own, or eps' where none is called so."""
-    if prediction == "x0":
+    if prediction in ("x0", "anchored"):
         return "clamped_snr"  # its plain error would forget the details
     return prediction if prediction in discover.names("core.weightings") else "simple"
 
@@ -50,12 +51,13 @@ def chosen(recipe: Recipe, event_shape: Sequence[int]) -> Recipe:
     """
     denoiser, loss = recipe.denoiser, recipe.loss
     wide = folded(event_shape, recipe.network) >= SHARE * recipe.network["width"]
-    prediction = denoiser.prediction or {"name": "x0" if wide and loss.name != "consistency" else "v"}
-    if loss.name == "consistency" and prediction["name"] == "x0":
+    jumps = loss.name == "consistency"
+    if jumps and denoiser.prediction and denoiser.prediction["name"] == "x0":
         raise ValueError(
             "loss=consistency needs a model that returns x itself where there is no noise, which with "
-            "denoiser.prediction=x0 it does not: choose v"
+            "denoiser.prediction=x0 it does not: choose anchored, or v where patches are small"
         )
+    prediction = denoiser.prediction or {"name": ("anchored" if jumps else "x0") if wide else "v"}
     weighting = loss.weighting or {"name": weighting_of(prediction["name"])}
     density = loss.density or DENSITY.get(prediction["name"], {"name": "uniform"})
     return dataclasses.replace(

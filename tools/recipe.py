@@ -86,6 +86,16 @@ MAY_DIFFER = (
 """Keys and groups under which a run may be continued with other values: they do not change what is trained."""
 
 
+DRAWN: dict[str, Tree] = {
+    "hybrid": {"sampler": {"name": "ddpm"}},
+    "consistency": {
+        "sampler": {"name": "consistency", "steps": 2, "grid": {"name": "uniform"}},
+        "guidance": {"scale": 1.0},  # a jump to the end of a path is not to be extrapolated
+    },
+}
+"""By loss, how its models are drawn where neither the layer that names the loss nor a later one says."""
+
+
 def load(argv: Sequence[str]) -> Recipe:
     """The recipe of a training. Raises ValueError where the arguments or a file of theirs are wrong."""
     said = _renamed(arguments(argv))
@@ -103,8 +113,9 @@ def load(argv: Sequence[str]) -> Recipe:
     if chosen.get("modality", wanted) != wanted:
         raise ValueError(f"recipe={said['recipe']} is of modality {chosen['modality']}, the command says {wanted}")
     tree = merged(_file(configs.DEFAULTS), _file(configs.modalities()[wanted]))
-    tree = merged(tree, chosen)
-    tree = merged(tree, checked(said, also=_options_after(tree, said)))
+    tree = merged(_drawn_as_trained(tree, chosen), chosen)
+    last = checked(said, also=_options_after(tree, said))
+    tree = merged(_drawn_as_trained(tree, last), last)
     if _refers(tree) and not any("scale" in layer.get("guidance", {}) for layer in (chosen, said)):
         tree["guidance"]["scale"] = 1.0
     tree["modality"] = wanted
@@ -218,6 +229,11 @@ def _yaml(path: Path) -> Tree:
 def _over(tree: Tree, said: Tree) -> Recipe:
     """The typed recipe of `tree` with the command line over it."""
     return _recipe(merged(tree, checked(said, also=_options_after(tree, said))))
+
+
+def _drawn_as_trained(tree: Tree, layer: Tree) -> Tree:
+    """`tree` with the sampling that goes with the loss that `layer`, the next to lie over it, names."""
+    return merged(tree, DRAWN.get(layer.get("loss", {}).get("name", ""), {}))
 
 
 def _refers(tree: Tree) -> bool:

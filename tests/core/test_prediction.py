@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.discover import build, names
-from core.prediction import target, to_x0, x0_error_scale
+from core.prediction import target, to_x0, x0_coefficients, x0_error_scale
 from core.predictions.edm import EDM
 from core.predictions.score import score
 from core.schedule import diffuse, log_snr, scales
@@ -45,6 +45,7 @@ def test_at_the_clean_end_x_is_x0_whatever_the_network_says(prediction):
         ("flow", 3.0 - 2.0),
         ("score", -3.0 / 0.6),
         ("edm", (0.6 * 2 / 0.5 - 0.8 * 0.5 * 3) / 0.52**0.5),
+        ("anchored", (0.6 * 2 - 0.8 * 0.05**2 * 3) / (0.04**2 + 0.6**2) ** 0.5),
     ],
 )
 def test_definitions_match_the_papers(name, want):
@@ -64,6 +65,16 @@ def test_the_best_score_prediction_is_the_score_of_the_data(schedule, two_modes)
     assert torch.allclose(got, two_modes.denoise(schedule)(x, t), rtol=1e-9, atol=1e-11)
     weight = simple(log_snr(schedule, t)) * x0_error_scale(score, alpha, sigma) ** 2
     assert torch.allclose(weight, sigma**2, rtol=1e-12)
+
+
+def test_anchored_is_x0_above_its_level_and_noise_below(generator):
+    """Where half of x0_hat is x, and what it tends to at either side; without noise it is x, whatever the network."""
+    x0, eps = torch.randn(2, 5, generator=generator)
+    anchored, one = build("core.predictions", "anchored", {"level": 0.1}), torch.ones(())
+    assert torch.allclose(target(anchored, x0, eps, one, torch.tensor(1e3)), x0, atol=1e-4)
+    assert torch.allclose(target(anchored, x0, eps, one, torch.tensor(1e-6)), -0.1 * eps, atol=1e-4)
+    assert x0_coefficients(anchored, one, torch.tensor(0.1))[0].item() == pytest.approx(0.5)
+    assert torch.equal(to_x0(anchored, eps, x0, one, torch.zeros(())), x0)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -12,18 +12,34 @@ from tests.tools.small import arguments, sampled, trained, weights
 from tools import prediction
 from tools import recipe as recipes
 
-WORDS = ["loss=consistency", "loss.stages=2", "sampler=consistency", "sampler.grid=uniform"]
+WORDS = ["loss=consistency", "loss.stages=2"]
 
 
 def test_it_predicts_what_returns_x_without_noise():
-    """v, whatever the patch; x0 only by a mistake, which is said before anything runs."""
+    """Anchored in place of x0, with the loss that x0 has; x0 only by a mistake, which is said before anything runs."""
     wide = recipes.load(["modality=image", "loss=consistency", "network.patch=8", "network.width=64"])
-    assert prediction.chosen(wide, (3, 64, 64)).denoiser.prediction == {"name": "v"}
     plain = dataclasses.replace(wide, loss=recipes.load(["modality=image"]).loss)
-    assert prediction.chosen(plain, (3, 64, 64)).denoiser.prediction == {"name": "x0"}
+    jumping, usual = (prediction.chosen(recipe, (3, 64, 64)) for recipe in (wide, plain))
+    assert [r.denoiser.prediction for r in (jumping, usual)] == [{"name": "anchored"}, {"name": "x0"}]
+    assert (jumping.loss.weighting, jumping.loss.density) == (usual.loss.weighting, usual.loss.density)
+    assert prediction.chosen(recipes.load(["recipe=consistency_mnist"]), (1, 28, 28)).denoiser.prediction["name"] == "v"
     said = recipes.load(["modality=image", "loss=consistency", "denoiser.prediction=x0", "network.patch=1"])
     with pytest.raises(ValueError, match=r"^loss=consistency needs a model that returns x itself"):
         prediction.chosen(said, (3, 64, 64))
+
+
+def test_its_samples_are_drawn_by_jumps_unless_something_else_is_said():
+    """On the command line over any recipe, in a recipe, and under whatever is said of the sampler."""
+
+    def drawn(*words):
+        recipe = recipes.load(list(words))
+        return recipe.sampler.name, recipe.sampler.steps, recipe.sampler.grid["name"], recipe.guidance.scale
+
+    jumps = ("consistency", 2, "uniform", 1.0)
+    assert drawn("recipe=mnist", "loss=consistency") == drawn("recipe=consistency_mnist") == jumps
+    assert drawn("modality=audio", "loss=consistency", "sampler.steps=4") == ("consistency", 4, "uniform", 1.0)
+    assert drawn("modality=image", "loss=consistency", "sampler=ddim", "guidance.scale=3")[::3] == ("ddim", 3.0)
+    assert drawn("recipe=mnist", "loss=hybrid")[::3] == ("ddpm", 2.0)
 
 
 def test_a_mistaken_prediction_ends_with_one_line(tmp_path, capsys):
