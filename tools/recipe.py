@@ -38,6 +38,7 @@ ONE_PASS = ("sampler.noise_scale",)
 
 ADDED: Tree = {
     "stage": "diffusion",
+    "start": None,
     "media": {"embedded": "simple"},
     "ema": {"name": "warm_up"},
     "posthoc": {"every": None, "sigma_rels": [0.05, 0.1]},
@@ -103,6 +104,8 @@ def load(argv: Sequence[str]) -> Recipe:
         stored = Path(str(said["run"])).expanduser() / "recipe.yaml"
         if stored.is_file():
             return _over(_tree(read(stored)), said)
+    if said.get("start"):
+        return _started(said)
     chosen = _named(said.get("recipe"))
     wanted = str(said.get("modality") or chosen.get("modality") or "")
     if not wanted:
@@ -229,6 +232,22 @@ def _yaml(path: Path) -> Tree:
 def _over(tree: Tree, said: Tree) -> Recipe:
     """The typed recipe of `tree` with the command line over it."""
     return _recipe(merged(tree, checked(said, also=_options_after(tree, said))))
+
+
+def _started(said: Tree) -> Recipe:
+    """The recipe of a run that starts from another one: that one's, under what the command line says."""
+    start = Path(str(said["start"])).expanduser()
+    for key in ("recipe", "modality"):
+        if key in said:
+            raise ValueError(f"start={said['start']} brings its own recipe: say single keys over it, not {key}=")
+    if not said.get("run"):
+        raise ValueError(f"start={said['start']} needs run=, the folder of the new run")
+    if not (start / "recipe.yaml").is_file():
+        raise ValueError(f"start={said['start']}: there is no run")
+    tree = _tree(read(start / "recipe.yaml"))
+    tree["data"]["examples"] = []
+    last = checked(said, also=_options_after(tree, said))
+    return _recipe(merged(_drawn_as_trained(tree, last), last | {"start": str(start)}))
 
 
 def _drawn_as_trained(tree: Tree, layer: Tree) -> Tree:

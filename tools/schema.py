@@ -220,6 +220,7 @@ class Recipe:
     run: str
     seed: int = key(at_least=0, at_most=2**63 - 1)
     resume: str = key(one_of="auto never must")
+    start: str | None
     device: str
     precision: str = key(one_of="auto fp32 bf16")
     compile: bool

@@ -66,6 +66,10 @@ class Stage(Protocol):
         """Continue exactly from a checkpoint. Raises ValueError where its weights do not fit the recipe."""
         ...
 
+    def begin(self, folder: Path) -> None:
+        """Take the averaged weights of another run's checkpoint for the first ones."""
+        ...
+
     def snapshot(self) -> None:
         """Store the averages of `posthoc`; asked for only where the recipe has them."""
         ...

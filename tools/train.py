@@ -3,8 +3,10 @@
     python tools/train.py modality=image|audio|video [recipe=NAME] [data.path=PATH] [run=runs/NAME]
                           [stage=diffusion|autoencoder|gan] [train.minutes=M|train.steps=N] [checkpoint.every=N]
                           [seed=S] [key=value ...]
+    python tools/train.py start=runs/NAME run=runs/NEW [key=value ...]
 
 Stops on the clock or on the count, with a checkpoint and a sample sheet; a run that exists is continued exactly.
+`start=` begins with the weights and the recipe of another run: other data of its kind, or another loss.
 Ctrl-C saves a checkpoint and ends with exit code 130. `torchrun --nproc-per-node=N tools/train.py ...` shares the work.
 Every key, with its unit and meaning, is in configs/defaults.yaml and configs/modality/; `recipe=` names a file in
 configs/recipe/ or one of yours.
@@ -19,7 +21,7 @@ if __name__ == "__main__" and not __package__:
 from core.training.distributed import World, processes
 from modalities.conditions.paired import Paired
 from modalities.data.example import Source
-from tools import build, messages, run_folder, stage
+from tools import build, messages, run_folder, stage, start
 from tools import recipe as recipes
 from tools.feed import feed
 from tools.interrupt import Interrupt
@@ -43,12 +45,14 @@ def train(argv: list[str]) -> int:
         training = stage.of(recipe)(recipe, build.modality(recipe), world)
         if folder:
             training.load(folder)
+        elif recipe.start:
+            training.begin(start.weights(recipe))
         with Progress(recipe.train.steps, recipe.train.minutes, start=training.counters, quiet=not world.first) as bar:
             bar.note(introduction(training, source, folder))
-            start = training.counters.step
-            batches = feed(recipe, source, training.media, world, start, bar.note)
+            first = training.counters.step
+            batches = feed(recipe, source, training.media, world, first, bar.note)
             if recipe.data.stills > 0:
-                batches = mixed(batches, recipe, world, start)
+                batches = mixed(batches, recipe, world, first)
             sit(training, batches, bar, interrupt)
         done = f"{training.counters.step} steps in {clock(training.seconds())}"
         if world.first:
@@ -66,6 +70,8 @@ def prepared(recipe: Recipe, world: World) -> tuple[Recipe, Source, Path | None]
             source = kind.beside(source)
     stored, folder = run_folder.claim(recipe)
     recipe = run_folder.continued(recipe, stored) if stored else measured(recipe, source, world.device)
+    if recipe.start and not folder:
+        start.weights(recipe)  # what cannot be is said before there is a folder
     world.barrier()  # the first process makes the folder only after all have looked whether it is there
     if world.first:
         run_folder.store(recipe, Path(recipe.run))
@@ -80,7 +86,7 @@ def introduction(training: Stage, source: Source, folder: Path | None) -> str:
     asked = f", asked for by {', '.join(recipe.conditions)}" if recipe.conditions else ""
     what = f"{recipe.data.path or 'embedded generator'}: {len(source)} examples{classes}{asked}"
     how = f"{training.parameters:,} parameters on {training.world.device} in {recipe.precision}"
-    whence = f"continuing from {folder.name}" if folder else "from scratch"
+    whence = f"continuing from {folder.name}" if folder else f"from {recipe.start}" if recipe.start else "from scratch"
     return f"{recipe.modality} · {what} · {how} · {whence} · {recipe.run}"
 
 

@@ -99,6 +99,11 @@ class Averaged(ABC):
             self.tracked.load_state_dict(state["tracked"])
         self.restore(state)
 
+    def begin(self, folder: Path) -> None:
+        """Start from the averaged weights of another run."""
+        for network in (self.network, self.ema.module):
+            load_weights(network, folder, "ema", self.world.device)
+
     def snapshot(self) -> None:
         """The tracked averages of this moment, into the run folder."""
         if self.tracked:

@@ -1,0 +1,37 @@
+"""A training that starts where another run has come to: `start=runs/NAME`.
+
+The recipe is that run's, with what was measured for it (see `tools.recipe`); its averaged weights are the first ones.
+Nothing else is taken over: the optimiser, the average and the counters begin anew.
+"""
+
+from pathlib import Path
+
+from tools import build, checkpoint
+from tools import recipe as recipes
+from tools.schema import Recipe
+
+
+def weights(recipe: Recipe) -> Path:
+    """The checkpoint that a measured recipe starts from.
+
+    Raises ValueError in one line where there is none, or one whose weights would not fit or mean something else.
+    """
+    assert recipe.start is not None
+    folder = checkpoint.latest(Path(recipe.start))
+    if folder is None:
+        raise ValueError(f"start={recipe.start}: there is no checkpoint")
+    if recipe.stage == "gan":
+        raise ValueError(f"start={recipe.start}: a GAN cannot start from another run, whose critic is not kept apart")
+    theirs = recipes.read(folder / "recipe.yaml")
+    for key, ours, its in (
+        ("stage", recipe.stage, theirs.stage),
+        ("data.classes", recipe.data.classes, theirs.data.classes),
+        ("conditions", recipe.conditions, theirs.conditions),
+        ("network", recipe.network, theirs.network),
+        ("autoencoder.network", recipe.autoencoder.network, theirs.autoencoder.network),
+        ("latent_space.fingerprint", recipe.latent_space.fingerprint, theirs.latent_space.fingerprint),
+        ("variance", *("learned" if build.learns_variance(r) else "fixed" for r in (recipe, theirs))),
+    ):
+        if ours != its:
+            raise ValueError(f"start={recipe.start}: its {key} is {its}, that of this training {ours}")
+    return folder
