@@ -21,8 +21,10 @@ def commands(page: Path) -> list[list[str]]:
 
 
 def trainings(page: Path) -> list[list[str]]:
-    """The arguments of every training on a page, but of those whose frozen encoder would be downloaded."""
+    """The arguments of every training on a page, but of those whose frozen encoder would be downloaded. One that
+    starts from another run is seen as one of pictures: that run is not there."""
     trained = [argv for program, *argv in commands(page) if program == "tools/train.py"]
+    trained = [["modality=image" if word.startswith("start=") else word for word in argv] for argv in trained]
     return [argv for argv in trained if not any(".encoder=" in word for word in argv)]
 
 

@@ -246,8 +246,10 @@ def _started(said: Tree) -> Recipe:
         raise ValueError(f"start={said['start']}: there is no run")
     tree = _tree(read(start / "recipe.yaml"))
     tree["data"]["examples"] = []
-    last = checked(said, also=_options_after(tree, said))
-    return _recipe(merged(_drawn_as_trained(tree, last), last | {"start": str(start)}))
+    last = checked(said, also=_options_after(tree, said)) | {"start": str(start)}
+    if last.get("loss", {}).get("name") == "consistency" and tree["denoiser"]["prediction"] == {"name": "x0"}:
+        tree["denoiser"]["prediction"] = {"name": "anchored"}  # the same but for the lowest noise, where it must be x
+    return _recipe(merged(_drawn_as_trained(tree, last), last))
 
 
 def _drawn_as_trained(tree: Tree, layer: Tree) -> Tree:

@@ -5,6 +5,7 @@ Nothing else is taken over: the optimiser, the average and the counters begin an
 """
 
 from pathlib import Path
+from typing import Any
 
 from tools import build, checkpoint
 from tools import recipe as recipes
@@ -22,16 +23,23 @@ def weights(recipe: Recipe) -> Path:
         raise ValueError(f"start={recipe.start}: there is no checkpoint")
     if recipe.stage == "gan":
         raise ValueError(f"start={recipe.start}: a GAN cannot start from another run, whose critic is not kept apart")
-    theirs = recipes.read(folder / "recipe.yaml")
-    for key, ours, its in (
-        ("stage", recipe.stage, theirs.stage),
-        ("data.classes", recipe.data.classes, theirs.data.classes),
-        ("conditions", recipe.conditions, theirs.conditions),
-        ("network", recipe.network, theirs.network),
-        ("autoencoder.network", recipe.autoencoder.network, theirs.autoencoder.network),
-        ("latent_space.fingerprint", recipe.latent_space.fingerprint, theirs.latent_space.fingerprint),
-        ("variance", *("learned" if build.learns_variance(r) else "fixed" for r in (recipe, theirs))),
-    ):
-        if ours != its:
-            raise ValueError(f"start={recipe.start}: its {key} is {its}, that of this training {ours}")
+    ours, theirs = meaning(recipe), meaning(recipes.read(folder / "recipe.yaml"))
+    for key, its in theirs.items():
+        if ours[key] != its:
+            raise ValueError(f"start={recipe.start}: its {key} is {its}, that of this training {ours[key]}")
     return folder
+
+
+def meaning(recipe: Recipe) -> dict[str, Any]:
+    """What the weights of a measured recipe are weights of."""
+    prediction = (recipe.denoiser.prediction or {}).get("name")
+    return {
+        "stage": recipe.stage,
+        "data.classes": recipe.data.classes,
+        "conditions": recipe.conditions,
+        "network": recipe.network,
+        "autoencoder.network": recipe.autoencoder.network,
+        "latent_space.fingerprint": recipe.latent_space.fingerprint,
+        "denoiser.prediction": "x0" if prediction == "anchored" else prediction,  # the same but for the lowest noise
+        "variance": "learned" if build.learns_variance(recipe) else "fixed",
+    }

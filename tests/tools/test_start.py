@@ -44,6 +44,16 @@ def test_its_recipe_is_the_other_one_under_what_is_said(first, tmp_path):
     assert ours.start == str(first)
 
 
+def test_one_that_predicts_x0_learns_to_jump_as_one_that_is_anchored(tmp_path):
+    """Weights that predicted something else again are refused."""
+    one = tmp_path / "one"
+    trained(one, "denoiser.prediction=x0", steps=1)
+    jumping = recipes.load([f"start={one}", f"run={tmp_path / 'two'}", "loss=consistency"])
+    assert jumping.denoiser.prediction == {"name": "anchored"}
+    assert train.main([f"start={one}", f"run={tmp_path / 'two'}", "loss=consistency", *STAND]) == 0
+    assert train.main([f"start={one}", f"run={tmp_path / 'three'}", "denoiser.prediction=v", *STAND]) == 2
+
+
 def test_broken_off_it_goes_on_exactly_where_it_was(first, tmp_path):
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     train.main([f"start={first}", f"run={straight}", "train.steps=4"])
@@ -68,6 +78,7 @@ def test_an_autoencoder_starts_from_another(tmp_path):
         (["network.width=16"], "start={first}: its network is"),
         (["data.class_conditional=false"], "start={first}: its data.classes is"),
         (["loss=hybrid"], "start={first}: its variance is fixed, that of this training learned"),
+        (["denoiser.prediction=eps"], "start={first}: its denoiser.prediction is v, that of this training eps"),
         (["start=nowhere"], "start=nowhere: there is no run"),
     ],
 )
