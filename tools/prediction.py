@@ -1,8 +1,8 @@
 """What a network predicts where a recipe leaves it open, and the loss that belongs to it.
 
     denoiser.prediction=null    x0 where a position holds a quarter as many numbers as the network has channels, or
-                                more; v elsewhere. For loss=consistency, whose model must return x where there is no
-                                noise, anchored in place of x0
+                                more; v elsewhere. For a model that jumps, which must return x where there is no noise,
+                                anchored in place of x0
     loss.weighting=null         the plain error of what is predicted; of x0 an SNR that is kept between two levels
     loss.density=null           of x0 log-normal times, the median where the noise is three times the signal; of edm
                                 those of Karras et al. 2022; else uniform ones
@@ -21,6 +21,9 @@ from tools.schema import Options, Recipe
 
 SHARE = 0.25
 """Numbers of a position, of the network's channels, from which on x0 is predicted."""
+
+JUMPS = ("consistency", "distillation")
+"""Losses of models that jump to the end of a path."""
 
 DENSITY: dict[str, Options] = {
     "x0": {"name": "log_normal", "mean": 1.2, "std": 1.6},  # layouts are decided where noise is many times the signal
@@ -51,10 +54,10 @@ def chosen(recipe: Recipe, event_shape: Sequence[int]) -> Recipe:
     """
     denoiser, loss = recipe.denoiser, recipe.loss
     wide = folded(event_shape, recipe.network) >= SHARE * recipe.network["width"]
-    jumps = loss.name == "consistency"
+    jumps = loss.name in JUMPS
     if jumps and denoiser.prediction and denoiser.prediction["name"] == "x0":
         raise ValueError(
-            "loss=consistency needs a model that returns x itself where there is no noise, which with "
+            f"loss={loss.name} needs a model that returns x itself where there is no noise, which with "
             "denoiser.prediction=x0 it does not: choose anchored, or v where patches are small"
         )
     prediction = denoiser.prediction or {"name": ("anchored" if jumps else "x0") if wide else "v"}

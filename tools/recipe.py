@@ -22,6 +22,7 @@ from modalities.writing import write_bytes
 from tools import components, nearest, ranges
 from tools.command_line import SHORT, arguments, first_line
 from tools.layers import Tree, checked, flat, keys, merged, written
+from tools.prediction import JUMPS
 from tools.schema import Recipe
 
 SAMPLING = (
@@ -87,13 +88,11 @@ MAY_DIFFER = (
 """Keys and groups under which a run may be continued with other values: they do not change what is trained."""
 
 
-DRAWN: dict[str, Tree] = {
-    "hybrid": {"sampler": {"name": "ddpm"}},
-    "consistency": {
-        "sampler": {"name": "consistency", "steps": 2, "grid": {"name": "uniform"}},
-        "guidance": {"scale": 1.0},  # a jump to the end of a path is not to be extrapolated
-    },
+BY_JUMPS: Tree = {
+    "sampler": {"name": "consistency", "steps": 2, "grid": {"name": "uniform"}},
+    "guidance": {"scale": 1.0},  # a jump to the end of a path is not to be extrapolated
 }
+DRAWN: dict[str, Tree] = {"hybrid": {"sampler": {"name": "ddpm"}}, **dict.fromkeys(JUMPS, BY_JUMPS)}
 """By loss, how its models are drawn where neither the layer that names the loss nor a later one says."""
 
 
@@ -247,8 +246,11 @@ def _started(said: Tree) -> Recipe:
     tree = _tree(read(start / "recipe.yaml"))
     tree["data"]["examples"] = []
     last = checked(said, also=_options_after(tree, said)) | {"start": str(start)}
-    if last.get("loss", {}).get("name") == "consistency" and tree["denoiser"]["prediction"] == {"name": "x0"}:
+    if last.get("loss", {}).get("name") in JUMPS and tree["denoiser"]["prediction"] == {"name": "x0"}:
         tree["denoiser"]["prediction"] = {"name": "anchored"}  # the same but for the lowest noise, where it must be x
+    if last.get("loss", {}).get("name") == "distillation" and tree["guidance"]["name"] == "classifier_free":
+        taught = {"scale": tree["guidance"]["scale"]}  # the teacher draws as it does, unless something else is said
+        last["loss"]["options"] = taught | last["loss"].get("options", {})
     return _recipe(merged(_drawn_as_trained(tree, last), last))
 
 

@@ -7,8 +7,16 @@ Nothing else is taken over: the optimiser, the average and the counters begin an
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from core.condition import Condition
+from core.losses.distillation import Teacher
+from core.schedule import Schedule, transport
+from modalities.modality import Modality
 from tools import build, checkpoint
 from tools import recipe as recipes
+from tools.restored import restored
 from tools.schema import Recipe
 
 
@@ -28,6 +36,17 @@ def weights(recipe: Recipe) -> Path:
         if ours[key] != its:
             raise ValueError(f"start={recipe.start}: its {key} is {its}, that of this training {ours[key]}")
     return folder
+
+
+def teacher(recipe: Recipe, media: Modality, schedule: Schedule, device: torch.device) -> Teacher:
+    """The model that a training starts from, frozen, on the training's own schedule."""
+    folder = weights(recipe)
+    model = restored(recipes.read(folder / "recipe.yaml"), media, folder, device)
+
+    def taught(x: Tensor, t: Tensor, cond: Condition = None) -> Tensor:
+        return transport(lambda x, t: model(x, t, cond), model.schedule, schedule)(x, t)
+
+    return model if model.schedule == schedule else taught
 
 
 def meaning(recipe: Recipe) -> dict[str, Any]:

@@ -70,6 +70,8 @@ def prepared(recipe: Recipe, world: World) -> tuple[Recipe, Source, Path | None]
             source = kind.beside(source)
     stored, folder = run_folder.claim(recipe)
     recipe = run_folder.continued(recipe, stored) if stored else measured(recipe, source, world.device)
+    if recipe.loss.name == "distillation" and not recipe.start:
+        raise ValueError("loss=distillation needs a teacher: start=runs/NAME, the run that it starts from")
     if recipe.start and not folder:
         start.weights(recipe)  # what cannot be is said before there is a folder
     world.barrier()  # the first process makes the folder only after all have looked whether it is there

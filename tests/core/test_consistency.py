@@ -13,7 +13,8 @@ from core.discover import build, names
 from core.draws.stratified import stratified
 from core.ema import EMA
 from core.errors.pseudo_huber import PseudoHuber
-from core.losses.consistency import Consistency, consistency_loss, gap_at
+from core.losses._jumps import gap_at, stage_at
+from core.losses.consistency import Consistency, consistency_loss
 from core.losses.denoising import denoising_loss
 from core.prediction import x0_coefficients
 from core.predictions.v import v as predict_v
@@ -77,14 +78,14 @@ def test_the_gap_closes_from_the_noisy_end():
 
 def test_training_begins_with_the_denoising_loss(generator):
     """Bit for bit, the error of the recipe included; and stage by stage after it, each for as long."""
-    schedule, loss = Cosine(), Consistency(stages=4, denoising=0.5)
+    schedule, loss = Cosine(), Consistency(stages=4, wait=0.5)
     x0, t, eps = drawn(schedule, generator)
     denoiser, huber = Denoiser(Tanh(), schedule, predict_v), PseudoHuber()
     plain = denoising_loss(denoiser, x0, t, eps, weigh_v, None, huber)
     assert torch.equal(loss.at(0.2)(denoiser, x0, t, eps, weigh_v, None, huber), plain)
-    assert [loss.stage(p) for p in (0, 0.49, 0.5, 0.62, 0.63, 0.8, 0.9, 1)] == [0, 0, 1, 1, 2, 3, 4, 4]
-    assert [Consistency(3, 0.0).stage(p) for p in (0, 0.5, 1)] == [1, 2, 3]
-    assert [Consistency(3, 1.0).stage(p) for p in (0, 0.999, 1)] == [0, 0, 1]
+    assert [stage_at(p, 4, 0.5) for p in (0, 0.49, 0.5, 0.62, 0.63, 0.8, 0.9, 1)] == [0, 0, 1, 1, 2, 3, 4, 4]
+    assert [stage_at(p, 3, 0.0) for p in (0, 0.5, 1)] == [1, 2, 3]
+    assert [stage_at(p, 3, 1.0) for p in (0, 0.999, 1)] == [0, 0, 1]
     assert torch.equal(loss(denoiser, x0, t, eps, weigh_v), loss.at(1.0)(denoiser, x0, t, eps, weigh_v))
 
 
@@ -175,7 +176,7 @@ def test_a_network_learns_to_jump(two_modes):
         cdf = two_modes.cdf(schedule, y.sort().values, end)
         return (y - exact).square().mean().sqrt().item(), (cdf - (torch.arange(n) + 0.5) / n).abs().max().item()
 
-    (off, apart), (plain_off, plain_apart) = distances(Consistency(denoising=0.25)), distances(Consistency(1, 1.0))
+    (off, apart), (plain_off, plain_apart) = distances(Consistency(wait=0.25)), distances(Consistency(1, 1.0))
     assert off < 0.25 < 0.6 < plain_off
     assert apart < 0.12 < 0.4 < plain_apart
 
@@ -207,8 +208,8 @@ def jumper(data, schedule, loss, steps=800, batch=256):
 def test_what_does_not_fit_is_refused():
     schedule, x = Cosine(), torch.zeros(1, 3)
     plain = Denoiser(Tanh(), schedule, build("core.predictions", "x0"))
-    with pytest.raises(ValueError, match="without noise the denoiser must return x itself"):
+    with pytest.raises(ValueError, match="a model that jumps must return x where there is no noise"):
         consistency_loss(plain, x, torch.tensor([0.5]), x, weigh_v)
-    for stages, denoising in ((0, 0.5), (1, -0.1), (1, 1.1)):
-        with pytest.raises(ValueError, match=r"^consistency: needs stages >= 1 and denoising in \[0, 1\], got"):
-            Consistency(stages, denoising)
+    for stages, wait in ((0, 0.5), (1, -0.1), (1, 1.1)):
+        with pytest.raises(ValueError, match=r"^consistency: needs stages >= 1 and wait in \[0, 1\], got"):
+            Consistency(stages, wait)

@@ -73,7 +73,7 @@ def test_a_component_may_hold_a_component():
     [
         ("samplers", "huen", {}, "unknown sampler 'huen' (did you mean 'heun'?); choose one of "),
         ("densities", "lognormal", {}, "unknown density 'lognormal' (did you mean 'log_normal'?); choose one of "),
-        ("losses", "zzz", {}, "unknown loss 'zzz'; choose one of consistency, denoising"),
+        ("losses", "zzz", {}, "unknown loss 'zzz'; choose one of consistency, denoising, distillation"),
         ("schedules", "linear", {"beta_mx": 3}, "unknown option 'beta_mx' of schedule linear (did you mean "),
         ("schedules", "edm", {"q": 3}, "unknown option 'q' of schedule edm; it takes t_max"),
         ("samplers", "heun", {"randn_like": 1}, "unknown option 'randn_like' of sampler heun; it takes s_churn, "),

@@ -71,5 +71,5 @@ def test_the_gap_closes_as_the_budget_is_used_and_a_training_goes_on_exactly(tmp
 
 
 def test_arguments_are_checked_before_anything_runs(tmp_path):
-    with pytest.raises(ValueError, match=r"stages >= 1 and denoising in \[0, 1\], got 0"):
+    with pytest.raises(ValueError, match=r"stages >= 1 and wait in \[0, 1\], got 0"):
         recipes.load(arguments(tmp_path, "loss=consistency", "loss.stages=0"))

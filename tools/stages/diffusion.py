@@ -2,6 +2,7 @@
 
 import typing
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import torch
 
 from core.denoiser import Denoiser
+from core.losses.distillation import Distillation
 from core.training.distributed import World
 from core.training.fit import Conditioned, Metrics, fit
+from core.training.objective import Objective
 from core.training.seeds import seed_of
 from modalities.modality import Modality
-from tools import build, sample_folder, sampling
+from tools import build, sample_folder, sampling, start
 from tools.restored import restored
 from tools.schema import Recipe
 from tools.stage import Draw
@@ -31,11 +34,18 @@ class Diffusion(Averaged):
         if recipe.channels_last and len(media.event_shape) == 3:
             network.to(memory_format=torch.channels_last)
         self.average(network)
-        self.objective = build.objective(recipe)
-        self.objective.modules.to(world.device)
-        self.optimizer = build.optimizer(recipe, self.network, self.objective.modules)
         compiled = typing.cast(torch.nn.Module, torch.compile(network)) if recipe.compile else network
         self.denoiser = build.denoiser(recipe, world.wrap(compiled)).to(world.device)
+        self.objective = self._objective()
+        self.objective.modules.to(world.device)
+        self.optimizer = build.optimizer(recipe, self.network, self.objective.modules)
+
+    def _objective(self) -> Objective:
+        objective = build.objective(self.recipe)
+        if not isinstance(objective.loss, Distillation):
+            return objective
+        teacher = start.teacher(self.recipe, self.media, self.denoiser.schedule, self.world.device)
+        return replace(objective, loss=objective.loss.taught_by(teacher))
 
     def run(self, batches: Iterable[Conditioned]) -> Iterator[Metrics]:
         """Train until the budget is used; yields after every step, with `counters.step` already counted."""
