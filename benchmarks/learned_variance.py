@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
         raise ValueError(f"run={given['run']}: there is no checkpoint")
     words = [f"run={given['run']}", "sampler=ddpm", f"evaluate.held_out={given.count('held_out')}", *given.rest]
     recipe, media = _parts.overlaid(folder, words)
-    if not build.learns_variance(recipe):
+    if build.answers(recipe) != 2:
         raise ValueError(f"run={given['run']} has learned no variance: train one with loss=hybrid")
     denoiser = restored(recipe, media, folder, build.device(recipe.device))
     goal = _parts.goal_of(folder, Path(given["data"]), n=given.count("n"), real=given.count("real"))

@@ -18,17 +18,26 @@ from core.prediction import Prediction, to_x0, x0_error_scale
 from core.schedule import Schedule, scales
 
 Network = Callable[[Tensor, Tensor, Condition], Tensor]
-"""`network(x (B, *event), noise_label (B,), cond) -> (B, *event)`."""
+"""`network(x (B, C, *rest), noise_label (B,), cond) -> (B, answers C, *rest)`."""
 
 
 class Denoiser(nn.Module):
     """`denoiser(x, t, cond) -> x0_hat`. `sigma_data` is the standard deviation of x0.
 
-    Raises ValueError where the prediction does not determine x0 somewhere on the schedule (eps where alpha = 0).
+    answers: how many tensors like x the network gives, one after the other along the channels. The first is the
+    prediction; `core.learned_variance` makes something of a second. Raises ValueError where the prediction does not
+    determine x0 somewhere on the schedule (eps where alpha = 0), and, when called, where
+    several answers were promised and others came.
     """
 
     def __init__(
-        self, network: nn.Module, schedule: Schedule, prediction: Prediction, *, sigma_data: float = 0.5
+        self,
+        network: nn.Module,
+        schedule: Schedule,
+        prediction: Prediction,
+        *,
+        sigma_data: float = 0.5,
+        answers: int = 1,
     ) -> None:
         super().__init__()
         if not sigma_data > 0:
@@ -45,21 +54,34 @@ class Denoiser(nn.Module):
         self.schedule = schedule
         self.prediction = prediction
         self.sigma_data = sigma_data
+        self.answers = answers
+
+    def outputs(self, x: Tensor, t: Tensor, cond: Condition = None) -> tuple[Tensor, ...]:
+        """The network's raw answers at x_t: x (B, *event), t () or (B,) -> (B, *event) each, float32 or better."""
+        return self._outputs(x, *scales(self.schedule, t, x), cond)
 
     def output(self, x: Tensor, t: Tensor, cond: Condition = None) -> Tensor:
-        """The network's raw output at x_t: x (B, *event), t () or (B,) -> (B, *event), float32 or better."""
-        return self._output(x, *scales(self.schedule, t, x), cond)
+        """The first of them, the raw prediction."""
+        return self.outputs(x, t, cond)[0]
 
     def forward(self, x: Tensor, t: Tensor, cond: Condition = None) -> Tensor:
         """x0_hat at x_t: x (B, *event), t () or (B,) -> (B, *event), in the dtype of x."""
         alpha, sigma = scales(self.schedule, t, x)
-        return to_x0(self.prediction, self._output(x, alpha, sigma, cond), x, alpha, sigma).to(x.dtype)
+        return to_x0(self.prediction, self._outputs(x, alpha, sigma, cond)[0], x, alpha, sigma).to(x.dtype)
 
-    def _output(self, x: Tensor, alpha: Tensor, sigma: Tensor, cond: Condition) -> Tensor:
+    def _outputs(self, x: Tensor, alpha: Tensor, sigma: Tensor, cond: Condition) -> tuple[Tensor, ...]:
         dtype = torch.promote_types(x.dtype, torch.float32)
         scaled = (x / torch.hypot(alpha * self.sigma_data, sigma)).to(x.dtype)
         label = ((sigma.log() - alpha.log()) / 4).clamp(-2.5, 2.5)
-        return self.network(scaled, label.flatten().to(x.device, dtype).expand(len(x)), cond).to(dtype)
+        output = self.network(scaled, label.flatten().to(x.device, dtype).expand(len(x)), cond).to(dtype)
+        if self.answers == 1:
+            return (output,)
+        if output.shape != (len(x), self.answers * x.shape[1], *x.shape[2:]):
+            raise ValueError(
+                f"a network of {self.answers} answers must give {self.answers} times the channels of {tuple(x.shape)}, "
+                f"it gave {tuple(output.shape)}"
+            )
+        return output.chunk(self.answers, dim=1)
 
 
 def _determines_x0(prediction: Prediction, schedule: Schedule) -> bool:

@@ -1,11 +1,10 @@
-"""Learned variance (Nichol & Dhariwal 2021, sec. 3.1): a network of twice the channels says how uncertain x_s is.
+"""Learned variance (Nichol & Dhariwal 2021, sec. 3.1): a network of two answers says how uncertain x_s is.
 
-The second half v of its output places log std between the bounds of `core.reverse`, element by element, at the fraction
-f = (v + 1) / 2. Nothing else changes: the first half is the prediction, and `LearnedVariance` denoises and trains
-wherever a `Denoiser` does.
+The second answer v places log std between the bounds of `core.reverse`, element by element, at the fraction
+f = (v + 1) / 2. Nothing else changes: the first is the prediction, and the denoiser denoises and trains as ever.
 
-    model = LearnedVariance(network, schedule, prediction, sigma_data=...)
-    denoise = Joint(model.both)                                         one network call serves both
+    model = Denoiser(network, schedule, prediction, answers=2)
+    denoise = Joint(partial(both, model))                               one network call serves both
     ddpm(denoise, schedule, x, times, variance=denoise.fraction)
 """
 
@@ -20,34 +19,19 @@ from core.prediction import to_x0
 from core.schedule import scales
 
 
-class LearnedVariance(Denoiser):
-    """A denoiser whose network maps (B, C, *rest) to (B, 2 C, *rest); ValueError where it does not.
+def with_fraction(denoiser: Denoiser, x: Tensor, t: Tensor, cond: Condition = None) -> tuple[Tensor, Tensor]:
+    """The raw prediction and the fraction at x_t, each (B, *event) in float32 or better. ValueError for a denoiser
+    whose network gives one answer only."""
+    if denoiser.answers != 2:
+        raise ValueError(f"a learned variance takes a network of two answers, this denoiser has {denoiser.answers}")
+    prediction, v = denoiser.outputs(x, t, cond)
+    return prediction, (v + 1) / 2
 
-    `model(x, t, cond) -> x0_hat` as ever, and `model.both(x, t, cond) -> (x0_hat, fraction)`.
-    """
 
-    def outputs(self, x: Tensor, t: Tensor, cond: Condition = None) -> tuple[Tensor, Tensor]:
-        """The network's raw prediction and the fraction, each (B, *event), float32 or better."""
-        return self._outputs(x, *scales(self.schedule, t, x), cond)
-
-    def both(self, x: Tensor, t: Tensor, cond: Condition = None) -> tuple[Tensor, Tensor]:
-        """x0_hat in the dtype of x, and the fraction in float32 or better: x (B, C, *rest), t () or (B,)."""
-        alpha, sigma = scales(self.schedule, t, x)
-        output, fraction = self._outputs(x, alpha, sigma, cond)
-        return to_x0(self.prediction, output, x, alpha, sigma).to(x.dtype), fraction
-
-    def _outputs(self, x: Tensor, alpha: Tensor, sigma: Tensor, cond: Condition) -> tuple[Tensor, Tensor]:
-        output = super()._output(x, alpha, sigma, cond)
-        if x.ndim < 2 or output.shape != (len(x), 2 * x.shape[1], *x.shape[2:]):
-            raise ValueError(
-                f"learned variance: the network must double the channels of {tuple(x.shape)}, "
-                f"it gave {tuple(output.shape)}"
-            )
-        prediction, v = output.chunk(2, dim=1)
-        return prediction, (v + 1) / 2
-
-    def _output(self, x: Tensor, alpha: Tensor, sigma: Tensor, cond: Condition) -> Tensor:
-        return self._outputs(x, alpha, sigma, cond)[0]
+def both(denoiser: Denoiser, x: Tensor, t: Tensor, cond: Condition = None) -> tuple[Tensor, Tensor]:
+    """x0_hat in the dtype of x, and the fraction in float32 or better: x (B, C, *rest), t () or (B,)."""
+    output, fraction = with_fraction(denoiser, x, t, cond)
+    return to_x0(denoiser.prediction, output, x, *scales(denoiser.schedule, t, x)).to(x.dtype), fraction
 
 
 class _Answer(NamedTuple):

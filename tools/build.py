@@ -9,7 +9,6 @@ import modalities.condition
 import modalities.modality
 from core import discover
 from core.denoiser import Denoiser
-from core.learned_variance import LearnedVariance
 from core.sampling import Sampler, along
 from core.schedule import Schedule
 from core.training.objective import Objective
@@ -61,16 +60,16 @@ def conditions(recipe: Recipe, media: Modality) -> dict[str, Condition]:
     return modalities.condition.build(recipe.conditions, media)
 
 
-def learns_variance(recipe: Recipe) -> bool:
-    """Whether the loss teaches a variance beside the mean: the network then answers with both."""
-    return recipe.loss.name == "hybrid"
+def answers(recipe: Recipe) -> int:
+    """How many answers the loss asks of the network: a variance beside the mean, or the mean alone."""
+    return 2 if recipe.loss.name == "hybrid" else 1
 
 
 def network(recipe: Recipe, media: Modality) -> torch.nn.Module:
     """The untrained network of a denoiser; `data.classes` must have been measured."""
     classes = len(recipe.data.classes) if recipe.data.class_conditional else 0
-    answers = 2 if learns_variance(recipe) else 1
-    return media.network(classes=classes, conditions=conditions(recipe, media), answers=answers, **recipe.network)
+    kinds = conditions(recipe, media)
+    return media.network(classes=classes, conditions=kinds, answers=answers(recipe), **recipe.network)
 
 
 def denoiser(recipe: Recipe, network: torch.nn.Module) -> Denoiser:
@@ -78,8 +77,8 @@ def denoiser(recipe: Recipe, network: torch.nn.Module) -> Denoiser:
     assert recipe.denoiser.sigma_data is not None, "tools.measure fills it in"
     assert recipe.denoiser.prediction is not None, "tools.measure fills it in"
     prediction = component("core.predictions", spread("core.predictions", recipe.denoiser.prediction, recipe))
-    kind = LearnedVariance if learns_variance(recipe) else Denoiser
-    return kind(network, schedule(recipe), prediction, sigma_data=recipe.denoiser.sigma_data)
+    data = recipe.denoiser.sigma_data
+    return Denoiser(network, schedule(recipe), prediction, sigma_data=data, answers=answers(recipe))
 
 
 def objective(recipe: Recipe) -> Objective:

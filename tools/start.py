@@ -60,5 +60,5 @@ def meaning(recipe: Recipe) -> dict[str, Any]:
         "autoencoder.network": recipe.autoencoder.network,
         "latent_space.fingerprint": recipe.latent_space.fingerprint,
         "denoiser.prediction": "x0" if prediction == "anchored" else prediction,  # the same but for the lowest noise
-        "variance": "learned" if build.learns_variance(recipe) else "fixed",
+        "variance": "learned" if build.answers(recipe) == 2 else "fixed",
     }

@@ -6,7 +6,7 @@ from core import discover
 from core.condition import Condition
 from core.denoiser import Denoiser
 from core.guidance.shared import shared
-from core.learned_variance import Joint, LearnedVariance
+from core.learned_variance import Joint, both
 from core.sampling import Sampler
 from core.schedule import Denoise
 from tools.schema import Sampler as SamplerKeys
@@ -15,8 +15,8 @@ from tools.schema import Sampler as SamplerKeys
 def asked_once(denoiser: Denoiser, cond: Condition) -> Denoise:
     """The denoiser under a condition, for one run of a sampler: whoever asks again at the same x and t gets the same
     answer. A `Joint` where it has learned a variance."""
-    if isinstance(denoiser, LearnedVariance):
-        return Joint(lambda x, t: denoiser.both(x, t, cond))
+    if denoiser.answers == 2:
+        return Joint(lambda x, t: both(denoiser, x, t, cond))
     return shared(lambda x, t: denoiser(x, t, cond))
 
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from core.condition import Condition
+from core.denoiser import Denoiser
 from core.errors.squared import squared
-from core.learned_variance import LearnedVariance
+from core.learned_variance import with_fraction
 from core.losses.denoising import Error, Weighting, weighted_error
 from core.prediction import to_x0
 from core.reverse import reverse_kl
@@ -20,7 +21,7 @@ from core.schedule import diffuse, scales
 
 
 def hybrid_loss(
-    denoiser: LearnedVariance,
+    denoiser: Denoiser,
     x0: Tensor,
     t: Tensor,
     eps: Tensor,
@@ -33,15 +34,15 @@ def hybrid_loss(
 ) -> Tensor:
     """Per-example loss (B,), in float32 or better. x0, eps (B, C, *rest); t (B,) in (0, t_max].
 
-    The variance is learned for steps of t_max / `steps`: s = t less that. A t below two steps takes s = t / 2, in place
-    of the paper's clipped variance of the first step: `ddpm` adds no noise on its way to 0. Raises
-    ValueError for weight < 0 or steps < 1.
+    The denoiser's network gives two answers, see `core.learned_variance`. The variance is learned for steps of
+    t_max / `steps`: s = t less that. A t below two steps takes s = t / 2, in place of the paper's clipped variance of
+    the first step: `ddpm` adds no noise on its way to 0. Raises ValueError for weight < 0 or steps < 1.
     """
     if not (weight >= 0 and steps >= 1):
         raise ValueError(f"hybrid: needs weight >= 0 and steps >= 1, got {weight} and {steps}")
     schedule = denoiser.schedule
     x = diffuse(schedule, x0, t, eps)
-    output, fraction = denoiser.outputs(x, t, cond)
+    output, fraction = with_fraction(denoiser, x, t, cond)
     simple = weighted_error(denoiser, output, x0, t, eps, weighting, error)
     x0_hat = to_x0(denoiser.prediction, output.detach(), x, *scales(schedule, t, x0))
     t = t.to(torch.promote_types(t.dtype, torch.float32))

@@ -1,6 +1,7 @@
 """Learned variance against what the oracle knows: the best variance of every step, and the bound that it lowers."""
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -8,9 +9,10 @@ import torch
 from torch import nn
 
 from core.analytic import Mixture
+from core.denoiser import Denoiser
 from core.discover import build, names
 from core.guidance.classifier_free import classifier_free
-from core.learned_variance import Joint, LearnedVariance
+from core.learned_variance import Joint, both
 from core.likelihood import discrete_bound, gaussian
 from core.losses.denoising import denoising_loss
 from core.losses.hybrid import hybrid_loss
@@ -65,7 +67,7 @@ class ExactMean(nn.Module):
 def model_on_grid():
     times = torch.linspace(COSINE.t_max, 0, STEPS + 1)[:-1]
     network = ExactMean(COSINE, times)
-    return LearnedVariance(network, COSINE, predict_v, sigma_data=1.0), network, times
+    return Denoiser(network, COSINE, predict_v, sigma_data=1.0, answers=2), network, times
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +109,7 @@ def test_learned_variance_lowers_the_bound(trained):
     n = 4000
     x0 = two_channels().sample(n, torch.Generator().manual_seed(1))
     place = {t.item(): best_fraction(COSINE, s, t) for t, s in pairwise(times)}
-    joint = Joint(model.both)
+    joint = Joint(partial(both, model))
 
     def bound(variance):
         g = torch.Generator().manual_seed(2)
@@ -148,7 +150,7 @@ def test_ddpm_with_the_learned_variance_samples_the_data(trained):
         t = grid[-1]
         return y.var(0) / ((COSINE.alpha(t) * STDS) ** 2 + COSINE.sigma(t) ** 2) - 1
 
-    joint = Joint(model.both)
+    joint = Joint(partial(both, model))
     chance = 5 * math.sqrt(2 / n)
     assert spread(joint.fraction).abs().max() < chance + 0.02
     assert spread(0.0).min() < -0.1
@@ -176,7 +178,7 @@ def test_one_network_call_serves_both(trained):
     """Five steps, five calls, also under guidance: the other model is called too and has no say in the variance."""
     model, network, times = trained
     grid, x = times[-6:], torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
-    joint, asked = Joint(model.both), []
+    joint, asked = Joint(partial(both, model)), []
 
     def unconditional(x, t):
         asked.append(t)
@@ -187,7 +189,7 @@ def test_one_network_call_serves_both(trained):
     with torch.no_grad():
         last(ddpm(denoise, COSINE, x, grid, variance=joint.fraction, randn_like=torch.zeros_like))
     assert network.calls - before == 5 == len(asked)
-    assert torch.equal(joint.fraction(x, grid[0]), model.both(x, grid[0])[1])
+    assert torch.equal(joint.fraction(x, grid[0]), both(model, x, grid[0])[1])
     assert network.calls - before == 7
 
 
@@ -199,7 +201,7 @@ def test_hybrid_loss_is_its_two_parts(generator):
     x0, eps = torch.randn(4, 2, generator=generator), torch.randn(4, 2, generator=generator)
     plain = denoising_loss(model, x0, t, eps, simple)
     assert torch.equal(hybrid_loss(model, x0, t, eps, simple, weight=0.0), plain)
-    x0_hat, fraction = model.both(diffuse(COSINE, x0, t, eps), t)
+    x0_hat, fraction = both(model, diffuse(COSINE, x0, t, eps), t)
     for steps in (20, 1000):
         s = t - COSINE.t_max / steps
         want = plain + 0.3 * steps * reverse_kl(COSINE, x0, x0_hat, s, t, fraction).mean(1)
@@ -209,7 +211,7 @@ def test_hybrid_loss_is_its_two_parts(generator):
 def test_the_bound_teaches_the_variance_alone(generator):
     """With weight 1e6 the gradient of the prediction is still that of L_simple; that of the fraction is not 0."""
     network = nn.Linear(2, 4)
-    model = LearnedVariance(_Plain(network), COSINE, predict_v, sigma_data=1.0)
+    model = Denoiser(_Plain(network), COSINE, predict_v, sigma_data=1.0, answers=2)
     x0, eps = torch.randn(8, 2, generator=generator), torch.randn(8, 2, generator=generator)
     t = torch.linspace(0.1, 0.9, 8)
     (simple_only,) = torch.autograd.grad(denoising_loss(model, x0, t, eps, simple).sum(), network.weight)
@@ -236,9 +238,11 @@ def test_within_the_first_step_the_loss_stays_finite(generator):
 
 
 def test_what_does_not_fit_is_refused(generator):
-    single = LearnedVariance(_Plain(nn.Linear(2, 2)), COSINE, predict_v)
-    with pytest.raises(ValueError, match=r"must double the channels of \(3, 2\), it gave \(3, 2\)"):
+    single = Denoiser(_Plain(nn.Linear(2, 2)), COSINE, predict_v, answers=2)
+    with pytest.raises(ValueError, match=r"must give 2 times the channels of \(3, 2\), it gave \(3, 2\)"):
         single(torch.zeros(3, 2), torch.tensor(0.5))
+    with pytest.raises(ValueError, match="takes a network of two answers, this denoiser has 1"):
+        both(Denoiser(_Plain(nn.Linear(2, 2)), COSINE, predict_v), torch.zeros(3, 2), torch.tensor(0.5))
     model, *_ = model_on_grid()
     x = torch.zeros(1, 2)
     with pytest.raises(ValueError, match=r"hybrid: needs weight >= 0 and steps >= 1, got -1 and 1000"):
