@@ -3,9 +3,9 @@
     python benchmarks/time_to_quality.py task=mnist|fsdd|moving_mnist data=PATH [minutes=10] [seeds=1] [n=2000]
                                          [systems=ours,diffusers_unet,…] [steps=…] [out=out/time] [key=value ...]
 
-Each system trains for `minutes` of wall-clock time on the same examples and machine, the peers with no more parameters
-than ours and as their documentation recommends (benchmarks/peers), in the precision that is fastest for them; draws n
-samples with the sampler recommended for it; and all are scored over one feature network taught from the data.
+Each system trains for `minutes` of wall-clock time on the same examples and machine, the peers as wide as our number of
+parameters allows and as their documentation recommends (benchmarks/peers), in the precision that is fastest for them;
+draws n samples with the sampler recommended for it; and all are scored over one feature network taught from the data.
 
     ours           the recipe of the task's name; key=value lies over it
     ours-NAME      the same with one choice taken back: the rows of an ablation (ABLATIONS below); a choice of sampling
