@@ -37,7 +37,7 @@ def test_the_commands_are_accepted(tmp_path: Path) -> None:
     train = [command[2:] for command in commands if command[:2] == ["trifuse", "train"]]
     sample = [command[2:] for command in commands if command[:2] == ["trifuse", "sample"]]
     assert len(train) == 10
-    assert len(sample) == 4
+    assert len(sample) == 5
     trained: dict[str, recipes.Recipe] = {}
     for argv in train:
         if start := recipes.argument(argv, "start"):  # a run of an earlier line
