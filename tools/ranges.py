@@ -59,6 +59,10 @@ def _together(tree: Tree) -> None:
         raise ValueError(
             f"conditions are for stage=diffusion, not for stage={tree['stage']}, which knows classes alone"
         )
+    if tree["loss"]["name"] != "denoising" and tree["stage"] != "diffusion":
+        raise ValueError(
+            f"loss={tree['loss']['name']} is for stage=diffusion, stage={tree['stage']} has losses of its own"
+        )
     if tree["sample"]["sigma_rel"] is not None and tree["sample"]["weights"] == "raw":
         raise ValueError("sample.sigma_rel is the width of an average: weights=raw asks for none")
     if tree["posthoc"]["every"] is not None and tree["stage"] != "diffusion":

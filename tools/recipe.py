@@ -112,15 +112,16 @@ def load(argv: Sequence[str]) -> Recipe:
         raise ValueError(f"say what to train: modality={'|'.join(configs.modalities())}, or recipe=NAME ({ready})")
     if wanted not in configs.modalities():
         raise nearest.unknown("modality", wanted, configs.modalities())
+    if chosen.get("start"):
+        raise ValueError(f"recipe={said['recipe']}: start= is said on the command line, and brings a recipe itself")
     if chosen.get("modality", wanted) != wanted:
         raise ValueError(f"recipe={said['recipe']} is of modality {chosen['modality']}, the command says {wanted}")
     tree = merged(_file(configs.DEFAULTS), _file(configs.modalities()[wanted]))
+    tree["modality"] = wanted
     tree = merged(_drawn_as_trained(tree, chosen), chosen)
-    last = checked(said, also=_options_after(tree, said))
-    tree = merged(_drawn_as_trained(tree, last), last)
+    tree = _said_over(tree, said)
     if _refers(tree) and not any("scale" in layer.get("guidance", {}) for layer in (chosen, said)):
         tree["guidance"]["scale"] = 1.0
-    tree["modality"] = wanted
     tree["run"] = tree["run"] or f"runs/{Path(tree['recipe']).stem if tree.get('recipe') else wanted}"
     return _recipe(tree)
 
@@ -164,7 +165,7 @@ def difference(a: Recipe, b: Recipe) -> list[str]:
     """Dotted keys in which two recipes train something different. The same data by another path is no difference."""
     left, right = flattened(a), flattened(b)
     for side in (left, right):
-        side["data.path"] = side["data.path"] and str(Path(side["data.path"]).resolve())
+        side |= {key: side[key] and str(Path(side[key]).resolve()) for key in ("data.path", "start")}
     apart = [k for k in {**left, **right} if left.get(k) != right.get(k)]
     return [k for k in apart if not any(k == m or k.startswith(f"{m}.") for m in MAY_DIFFER)]
 
@@ -243,20 +244,50 @@ def _started(said: Tree) -> Recipe:
         raise ValueError(f"start={said['start']} needs run=, the folder of the new run")
     if not (start / "recipe.yaml").is_file():
         raise ValueError(f"start={said['start']}: there is no run")
-    tree = _tree(read(start / "recipe.yaml"))
-    tree["data"]["examples"] = []
-    last = checked(said, also=_options_after(tree, said)) | {"start": str(start)}
-    if last.get("loss", {}).get("name") in JUMPS and tree["denoiser"]["prediction"] == {"name": "x0"}:
+    theirs = _tree(read(start / "recipe.yaml"))
+    theirs["resume"], theirs["data"]["examples"] = "auto", []
+    if (start / "autoencoder").is_dir():
+        theirs["latents"] = str(start / "autoencoder")
+    tree = _said_over(theirs, said)
+    loss, prediction = tree["loss"], tree["denoiser"]["prediction"]
+    if loss["name"] in JUMPS and prediction == theirs["denoiser"]["prediction"] == {"name": "x0"}:
         tree["denoiser"]["prediction"] = {"name": "anchored"}  # the same but for the lowest noise, where it must be x
-    if last.get("loss", {}).get("name") == "distillation" and tree["guidance"]["name"] == "classifier_free":
-        taught = {"scale": tree["guidance"]["scale"]}  # the teacher draws as it does, unless something else is said
-        last["loss"]["options"] = taught | last["loss"].get("options", {})
-    return _recipe(merged(_drawn_as_trained(tree, last), last))
+    options = loss.setdefault("options", {})
+    if loss["name"] == "consistency" and theirs["loss"]["name"] in JUMPS:
+        options.setdefault("wait", 0.0)  # it jumps already, and is not to forget it first
+    if loss["name"] == "distillation" and "scale" not in options:
+        options["scale"] = _taught(theirs["guidance"], start)
+    return _recipe(tree)
+
+
+def _taught(guidance: Tree, start: Path) -> float:
+    """The scale at which a teacher draws. Raises ValueError where a scale does not say how it does."""
+    plain = {"name": "classifier_free", "rescale": 0.0}
+    more = [k for k, v in guidance.items() if k != "scale" and v not in (None, {}, plain.get(k))]
+    if more:
+        raise ValueError(
+            f"start={start} draws with guidance.{more[0]}={guidance[more[0]]}, which cannot be distilled: say "
+            "loss.scale=, the scale of plain guidance at every level"
+        )
+    return float(guidance["scale"])
+
+
+def _said_over(tree: Tree, said: Tree) -> Tree:
+    """`tree` under the words of a command line, drawn as the loss that they name is."""
+    last = checked(said, also=_options_after(tree, said))
+    return merged(_drawn_as_trained(tree, last), last)
 
 
 def _drawn_as_trained(tree: Tree, layer: Tree) -> Tree:
-    """`tree` with the sampling that goes with the loss that `layer`, the next to lie over it, names."""
-    return merged(tree, DRAWN.get(layer.get("loss", {}).get("name", ""), {}))
+    """`tree` with the sampling that goes with the loss that `layer`, the next to lie over it, names; where that is no
+    longer one of jumps, the modality's own."""
+    old, new = tree["loss"]["name"], layer.get("loss", {}).get("name")
+    if new is None or new == old:
+        return tree
+    if old in JUMPS and new not in JUMPS:
+        plain = merged(_file(configs.DEFAULTS), _file(configs.modalities()[tree["modality"]]))
+        tree = tree | {group: plain[group] for group in ("sampler", "guidance")}
+    return merged(tree, DRAWN.get(new, {}))
 
 
 def _refers(tree: Tree) -> bool:
@@ -280,7 +311,7 @@ def _tree(recipe: Recipe) -> Tree:
 
 def _home(tree: Tree) -> Tree:
     """`~` in paths: the shell does not expand it behind a key."""
-    places = (tree, "run"), (tree["data"], "path"), (tree["sample"], "out")
+    places = (tree, "run"), (tree, "start"), (tree["data"], "path"), (tree["sample"], "out")
     for node, name in places:
         if node[name]:
             node[name] = str(Path(node[name]).expanduser())

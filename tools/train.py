@@ -70,14 +70,13 @@ def prepared(recipe: Recipe, world: World) -> tuple[Recipe, Source, Path | None]
             source = kind.beside(source)
     stored, folder = run_folder.claim(recipe)
     recipe = run_folder.continued(recipe, stored) if stored else measured(recipe, source, world.device)
-    if recipe.loss.name == "distillation" and not recipe.start:
-        raise ValueError("loss=distillation needs a teacher: start=runs/NAME, the run that it starts from")
-    if recipe.start and not folder:
-        start.weights(recipe)  # what cannot be is said before there is a folder
+    if not folder:
+        start.check(recipe)
     world.barrier()  # the first process makes the folder only after all have looked whether it is there
     if world.first:
         run_folder.store(recipe, Path(recipe.run))
         latents.keep(recipe)
+        start.keep(recipe)
     world.barrier()
     return recipe, source, folder
 

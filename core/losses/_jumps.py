@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.condition import Condition
 from core.denoiser import Denoiser
-from core.losses.denoising import Error, Weighting
+from core.losses.denoising import Error, Weighting, weighed
 from core.prediction import Prediction, x0_coefficients
 from core.schedule import log_snr
 from core.shapes import expand_like
@@ -44,25 +44,31 @@ def returns_x_without_noise(prediction: Prediction) -> bool:
     return bool(p == 1) and bool(q.abs() < torch.finfo(q.dtype).eps)
 
 
+@torch.no_grad()
+def ends(denoiser: Denoiser, x_r: Tensor, r: Tensor, gap: Tensor, cond: Condition) -> Tensor:
+    """f(x_r, r), with no gradient: x_r itself where r is 0.
+
+    The generator of dropout is put back, so that it falls alike in the call at x_t that follows (Song & Dhariwal 2024,
+    sec. 3.1).
+    """
+    kind = x_r.device.type
+    with torch.random.fork_rng([] if kind == "cpu" else [x_r.device], device_type="cuda" if kind == "cpu" else kind):
+        return torch.where(expand_like(gap, x_r) < 1, denoiser(x_r, r, cond), x_r)
+
+
 def disagreement(
     denoiser: Denoiser,
     x_t: Tensor,
     t: Tensor,
-    x_r: Tensor,
-    r: Tensor,
+    end: Tensor,
     gap: Tensor,
     weighting: Weighting,
     cond: Condition,
     error: Error,
 ) -> Tensor:
-    """w(lambda_t) / gap |f(x_t, t) - f(x_r, r)|^2 / d of each example, (B,).
-
-    No gradient passes through f(x_r, r), which is x_r where r is 0. Dropout falls alike in both calls of the network
-    (Song & Dhariwal 2024, sec. 3.1).
-    """
-    with torch.no_grad(), torch.random.fork_rng(devices=[x_t.device] if x_t.is_cuda else []):
-        ends = torch.where(expand_like(gap, x_r) < 1, denoiser(x_r, r, cond), x_r)
-    return error(denoiser(x_t, t, cond) - ends, weighting(log_snr(denoiser.schedule, t)) / gap)
+    """w(lambda_t) / gap |f(x_t, t) - end|^2 / d of each example, (B,)."""
+    level = log_snr(denoiser.schedule, t)
+    return weighed(denoiser(x_t, t, cond) - end, level, weighting, error, factor=1 / gap)
 
 
 def stage_at(progress: float, stages: int, wait: float) -> int:

@@ -16,7 +16,7 @@ from torch import Tensor
 from core.condition import Condition
 from core.denoiser import Denoiser
 from core.errors.squared import squared
-from core.losses._jumps import check_stages, disagreement, further, stage_at
+from core.losses._jumps import check_stages, disagreement, ends, further, stage_at
 from core.losses.denoising import Error, Loss, Weighting, denoising_loss
 from core.schedule import diffuse
 
@@ -40,7 +40,8 @@ def consistency_loss(
     if stage == 0:
         return denoising_loss(denoiser, x0, t, eps, weighting, cond, error)
     x_t, x_r = (diffuse(denoiser.schedule, x0, time, eps) for time in (t, r))
-    return disagreement(denoiser, x_t, t, x_r, r, gap, weighting, cond, error)
+    end = ends(denoiser, x_r, r, gap, cond)
+    return disagreement(denoiser, x_t, t, end, gap, weighting, cond, error)
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,13 @@ def weighted_error(
     schedule, prediction = denoiser.schedule, denoiser.prediction
     residual = output - target(prediction, x0, eps, *scales(schedule, t, x0))
     q, level = x0_error_scale(prediction, schedule.alpha(t), schedule.sigma(t)), log_snr(schedule, t)
-    loss = error(residual, weighting(level) * q**2)
+    return weighed(residual, level, weighting, error, factor=q**2)
+
+
+def weighed(residual: Tensor, level: Tensor, weighting: Weighting, error: Error, *, factor: Tensor) -> Tensor:
+    """The error (B,) of a residual (B, *event) at log-SNR `level` (B,), its weight times `factor` (B,), and the
+    weighting's penalty where it has one."""
+    loss = error(residual, weighting(level) * factor)
     return loss + weighting.penalty(level) if hasattr(weighting, "penalty") else loss
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from core.condition import Condition
 from core.denoiser import Denoiser
 from core.errors.squared import squared
-from core.losses._jumps import check_stages, disagreement, further, stage_at
+from core.losses._jumps import check_stages, disagreement, ends, further, stage_at
 from core.losses.denoising import Error, Loss, Weighting
 from core.schedule import diffuse, scales
 from core.shapes import expand_like
@@ -58,7 +58,8 @@ def distillation_loss(
         (alpha_t, sigma_t), (alpha_r, sigma_r) = (scales(denoiser.schedule, time, x_t) for time in (t, r))
         x_r = (alpha_r * x0_hat + sigma_r / sigma_t * (x_t - alpha_t * x0_hat)).to(x_t.dtype)
         x_r = torch.where(expand_like(gap, x_r) < 1, x_r, x0_hat)
-    return disagreement(denoiser, x_t, t, x_r, r, gap, weighting, cond, error)
+    end = x0_hat if stage == 0 else ends(denoiser, x_r, r, gap, cond)
+    return disagreement(denoiser, x_t, t, end, gap, weighting, cond, error)
 
 
 @dataclass(frozen=True)

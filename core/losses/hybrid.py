@@ -7,6 +7,9 @@ variance alone. L_vlb is in nats per number of the event; with t uniform it is t
 any other density of times only changes how much each time counts: the best variance at each time is the same.
 """
 
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -36,10 +39,8 @@ def hybrid_loss(
 
     The denoiser's network gives two answers, see `core.learned_variance`. The variance is learned for steps of
     t_max / `steps`: s = t less that. A t below two steps takes s = t / 2, in place of the paper's clipped variance of
-    the first step: `ddpm` adds no noise on its way to 0. Raises ValueError for weight < 0 or steps < 1.
+    the first step: `ddpm` adds no noise on its way to 0.
     """
-    if not (weight >= 0 and steps >= 1):
-        raise ValueError(f"hybrid: needs weight >= 0 and steps >= 1, got {weight} and {steps}")
     schedule = denoiser.schedule
     x = diffuse(schedule, x0, t, eps)
     output, fraction = with_fraction(denoiser, x, t, cond)
@@ -50,4 +51,19 @@ def hybrid_loss(
     return simple + weight * steps * reverse_kl(schedule, x0, x0_hat, s, t, fraction).flatten(1).mean(1)
 
 
-hybrid = hybrid_loss
+@dataclass(frozen=True)
+class Hybrid:
+    """`hybrid_loss` with its options. Raises ValueError for weight < 0 or steps < 1."""
+
+    weight: float = 0.001
+    steps: int = 1000
+
+    def __post_init__(self) -> None:
+        if not (self.weight >= 0 and self.steps >= 1):
+            raise ValueError(f"hybrid: needs weight >= 0 and steps >= 1, got {self.weight} and {self.steps}")
+
+    def __call__(self, *args: Any) -> Tensor:
+        return hybrid_loss(*args, weight=self.weight, steps=self.steps)
+
+
+hybrid = Hybrid

@@ -148,6 +148,21 @@ def test_the_answer_that_is_aimed_at_has_no_gradient(generator):
     assert got.item() == pytest.approx(want.item(), rel=1e-4)
 
 
+def test_a_weighting_that_learns_keeps_its_penalty(generator):
+    """Without it nothing would keep u from growing, and with it e^-u of the loss from vanishing."""
+    schedule, weighting = Cosine(), build("core.weightings", "uncertainty", {"channels": 4})
+    denoiser, (x0, t, eps) = Denoiser(Tanh(), schedule, predict_v), drawn(schedule, generator)
+    level = log_snr(schedule, t)
+    bare = build("core.errors", "squared")
+    for stage in (1, 6):
+        whole = consistency_loss(denoiser, x0, t, eps, weighting, stage=stage)
+        r = schedule.time(level - 2 * torch.log1p(-gap_at(stage, torch.exp(-level / 2), 0.5)))
+        gap = gap_at(stage, torch.exp(-level / 2), 0.5)
+        ends = torch.where((gap < 1)[:, None], denoiser(diffuse(schedule, x0, r, eps), r), x0)
+        error = bare(denoiser(diffuse(schedule, x0, t, eps), t) - ends, weighting(level) / gap)
+        assert torch.allclose(whole - error, weighting.penalty(level), rtol=1e-6)
+
+
 def test_dropout_falls_alike_in_both_calls():
     """With masks of its own, each call would give an answer of its own, however near r is to t."""
 

@@ -243,7 +243,5 @@ def test_what_does_not_fit_is_refused(generator):
         single(torch.zeros(3, 2), torch.tensor(0.5))
     with pytest.raises(ValueError, match="takes a network of two answers, this denoiser has 1"):
         both(Denoiser(_Plain(nn.Linear(2, 2)), COSINE, predict_v), torch.zeros(3, 2), torch.tensor(0.5))
-    model, *_ = model_on_grid()
-    x = torch.zeros(1, 2)
-    with pytest.raises(ValueError, match=r"hybrid: needs weight >= 0 and steps >= 1, got -1 and 1000"):
-        hybrid_loss(model, x, torch.tensor([0.5]), x, simple, weight=-1)
+    with pytest.raises(ValueError, match=r"hybrid: needs weight >= 0 and steps >= 1, got -1.0 and 1000"):
+        build("core.losses", "hybrid", {"weight": -1})

@@ -40,6 +40,8 @@ def test_its_samples_are_drawn_by_jumps_unless_something_else_is_said():
     assert drawn("modality=audio", "loss=consistency", "sampler.steps=4") == ("consistency", 4, "uniform", 1.0)
     assert drawn("modality=image", "loss=consistency", "sampler=ddim", "guidance.scale=3")[::3] == ("ddim", 3.0)
     assert drawn("recipe=mnist", "loss=hybrid")[::3] == ("ddpm", 2.0)
+    assert drawn("recipe=consistency_mnist", "loss=denoising") == drawn("modality=image")
+    assert drawn("recipe=consistency_mnist", "loss=hybrid")[1:] == drawn("modality=image")[1:]
 
 
 def test_a_mistaken_prediction_ends_with_one_line(tmp_path, capsys):

@@ -76,6 +76,7 @@ def test_an_autoencoder_starts_from_another(tmp_path):
     [
         (["modality=image"], "start={first} brings its own recipe: say single keys over it, not modality="),
         (["network.width=16"], "start={first}: its network is"),
+        (["media.channels=1"], "start={first}: its media.channels is 3, that of this training 1"),
         (["data.class_conditional=false"], "start={first}: its data.classes is"),
         (["loss=hybrid"], "start={first}: its variance is fixed, that of this training learned"),
         (["denoiser.prediction=eps"], "start={first}: its denoiser.prediction is v, that of this training eps"),
@@ -88,6 +89,25 @@ def test_what_cannot_be_is_said_before_there_is_a_folder(first, tmp_path, capsys
     assert train.main([*start, f"run={run}", *words, "train.steps=1"]) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: " + line.format(first=first))
     assert not run.exists()
+
+
+def test_the_same_folder_is_the_same_however_it_is_written(first, tmp_path, monkeypatch):
+    run = tmp_path / "new"
+    assert train.main([f"start={first}", f"run={run}", *STAND]) == 0
+    monkeypatch.chdir(first.parent)
+    assert train.main([f"start={first.name}/", f"run={run}", *STAND]) == 0
+
+
+def test_how_a_network_is_trained_may_differ(first, tmp_path):
+    words = ["network.dropout=0.1", "network.checkpoint=true"]
+    assert train.main([f"start={first}", f"run={tmp_path / 'new'}", *words, *STAND]) == 0
+
+
+def test_a_recipe_file_has_no_start(first, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"modality: image\nstart: {first}\n")
+    with pytest.raises(ValueError, match="start= is said on the command line, and brings a recipe itself"):
+        recipes.load([f"recipe={path}"])
 
 
 def test_it_needs_a_folder_of_its_own(first, capsys):

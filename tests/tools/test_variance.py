@@ -102,6 +102,8 @@ def test_the_loss_reaches_the_objective_with_its_options(tmp_path):
     ("words", "message"),
     [
         (["loss.steps=10"], "unknown key loss.steps: denoising has no such option, hybrid has"),
+        (["loss=hybrid", "loss.steps=0"], "hybrid: needs weight >= 0 and steps >= 1, got 0.001 and 0"),
+        (["stage=gan", "loss=hybrid"], "loss=hybrid is for stage=diffusion, stage=gan has losses of its own"),
         (["loss=hybird"], "unknown loss 'hybird': did you mean hybrid"),
         (["loss=hybrid", "loss.weigth=0.1"], "unknown key loss.weigth.*loss.weight"),
     ],
