@@ -6,7 +6,7 @@
 A run of `loss=hybrid`, drawn by DDPM with the variance that it has learned and with both fixed ones of Ho et al. 2020
 (the posterior's, and the upper bound, beta). Bits per dimension are the variational bound of that very chain on
 held-out data (core.likelihood.discrete_bound); the distance is over a feature network taught from the data (no FID).
-Nichol & Dhariwal 2021, figures 6 and 8, is the same comparison.
+Nichol & Dhariwal 2021, figure 8, is the same comparison of distances.
 """
 
 import sys
@@ -50,6 +50,8 @@ def main(argv: list[str]) -> int:
     recipe, media = _parts.overlaid(folder, words)
     if build.answers(recipe) != 2:
         raise ValueError(f"run={given['run']} has learned no variance: train one with loss=hybrid")
+    if recipe.sampler.path is not None or "variance" in recipe.sampler.options:
+        raise ValueError("sampler.path and sampler.variance put the learned variance aside: leave them out")
     denoiser = restored(recipe, media, folder, build.device(recipe.device))
     goal = _parts.goal_of(folder, Path(given["data"]), n=given.count("n"), real=given.count("real"))
     print(f"{'steps':>5} {'variance':12} {'bits/dim':>9} {'Fréchet':>9} {'accuracy':>9}")

@@ -10,7 +10,7 @@ from core.losses.distillation import distillation_loss
 from core.schedule import diffuse
 from core.training.distributed import World
 from tests.tools.small import sampled, trained, weights
-from tools import build, start, train
+from tools import build, edit, start, train
 from tools import recipe as recipes
 from tools.restored import restored
 from tools.stages.diffusion import Diffusion
@@ -58,6 +58,8 @@ def test_one_that_jumps_cannot_teach_but_trains_on_without_forgetting_it(taught,
     assert "jumps already, and a teacher has to know the way: say loss=consistency" in capsys.readouterr().err
     assert not second.exists()
     assert recipes.load([f"start={first}", f"run={second}", "loss=consistency"]).loss.options["wait"] == 0
+    assert edit.main([f"run={first}", "task=vary", "input=photo.png"]) == 2
+    assert "jumps: editing needs a model that answers with means" in capsys.readouterr().err
     back = recipes.load([f"start={first}", f"run={second}", "loss=denoising"])
     assert (back.sampler.name, back.guidance.scale) == (recipes.load(["modality=image"]).sampler.name, 2.0)
 
