@@ -96,6 +96,6 @@ def test_eps_is_refused_where_there_is_no_signal(schedule, two_modes, oracle_net
         Denoiser(oracle_network(two_modes, schedule, eps, 0.5), schedule, eps)
     assert str(refusal.value) == (
         f"prediction eps does not determine x0 at the noisy end of {schedule}, where alpha is 0; "
-        "choose one of edm, flow, v, x0, or a lower t_max"
+        "choose one of anchored, edm, flow, v, x0, or a lower t_max"
     )
     Denoiser(oracle_network(two_modes, schedule, eps, 0.5), type(schedule)(t_max=0.999), eps)

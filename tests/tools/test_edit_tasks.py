@@ -30,7 +30,7 @@ SPECTROGRAM = AudioModality(samples=256, representation="spectrogram", n_fft=32,
 class Smooth(nn.Module):
     """Data N(0, C), C circulant along the last axis: neighbours resemble each other. Diagonal in Fourier space."""
 
-    sigma_data = 0.5
+    sigma_data, answers = 0.5, 1
 
     def __init__(self, near: float) -> None:
         super().__init__()

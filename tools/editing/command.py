@@ -86,7 +86,7 @@ def value(key: str, text: str, hint: Any) -> Any:
     """The text in the type of `hint`; ValueError where it is not of it."""
     if hint in TEXT:
         return None if text == "null" and hint is not str else text
-    given = arguments([f"{key}={text}"])[key]
+    given = arguments([f"task.{key}={text}"])["task"][key]  # not as a recipe's key of the same name would be read
     try:
         return signature.convert(given, hint)
     except TypeError:
