@@ -6,12 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from core.averages.warm_up import WarmUp
 from core.denoiser import Denoiser
-from core.densities.uniform import Uniform
 from core.discover import build, names
-from core.draws.stratified import stratified
-from core.ema import EMA
 from core.errors.pseudo_huber import PseudoHuber
 from core.losses._jumps import gap_at, stage_at
 from core.losses.consistency import Consistency, consistency_loss
@@ -178,7 +174,7 @@ def test_dropout_falls_alike_in_both_calls():
     assert not torch.equal(denoiser(x0, t), denoiser(x0, t))
 
 
-def test_a_network_learns_to_jump(two_modes):
+def test_a_network_learns_to_jump(two_modes, jumper):
     """Some seconds of training bring one step from noise near the flow's end, and its distribution near the data's;
     the same training on the denoising loss answers with means, however long it goes on."""
     schedule, n = Cosine(), 4000
@@ -187,37 +183,13 @@ def test_a_network_learns_to_jump(two_modes):
     exact = two_modes.flow(schedule, x[:, 0], t_max, end)
 
     def distances(loss):
-        y = jumper(two_modes, schedule, loss)(x.float(), t_max)[:, 0].double().detach()
+        y = jumper(schedule, loss)(x.float(), t_max)[:, 0].double().detach()
         cdf = two_modes.cdf(schedule, y.sort().values, end)
         return (y - exact).square().mean().sqrt().item(), (cdf - (torch.arange(n) + 0.5) / n).abs().max().item()
 
     (off, apart), (plain_off, plain_apart) = distances(Consistency(wait=0.25)), distances(Consistency(1, 1.0))
     assert off < 0.25 < 0.6 < plain_off
     assert apart < 0.12 < 0.4 < plain_apart
-
-
-def jumper(data, schedule, loss, steps=800, batch=256):
-    """A perceptron on x and ln(sigma / alpha), trained in float32; the average over the run is returned."""
-    torch.manual_seed(0)
-    g = torch.Generator().manual_seed(0)
-    layers = nn.Linear(2, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 1)
-
-    class Perceptron(nn.Sequential):
-        def forward(self, x, noise_label, cond):
-            return super().forward(torch.cat([x, 4 * noise_label[:, None]], 1))
-
-    denoiser = Denoiser(Perceptron(*layers).float(), schedule, predict_v, sigma_data=0.89)
-    ema, optimizer = EMA(denoiser, WarmUp(half_life=50.0)), torch.optim.Adam(denoiser.parameters(), lr=1e-2)
-    decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, steps)
-    for step in range(steps):
-        x0, eps = data.sample((batch, 1), g).float(), torch.randn(batch, 1, generator=g, dtype=torch.float32)
-        t = Uniform()(stratified(batch, g), schedule)
-        optimizer.zero_grad()
-        loss.at(step / steps)(denoiser, x0, t, eps, weigh_v).mean().backward()
-        optimizer.step()
-        decay.step()
-        ema.update(denoiser)
-    return ema.module
 
 
 def test_what_does_not_fit_is_refused():

@@ -4,12 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from core.averages.warm_up import WarmUp
 from core.denoiser import Denoiser
-from core.densities.uniform import Uniform
 from core.discover import build, names
-from core.draws.stratified import stratified
-from core.ema import EMA
 from core.losses._jumps import gap_at
 from core.losses.distillation import Distillation, distillation_loss
 from core.predictions.v import v as predict_v
@@ -109,42 +105,20 @@ def test_no_gradient_reaches_the_teacher(generator):
     assert all(p.grad.any() for p in student.parameters())
 
 
-def test_a_student_learns_to_jump(two_modes):
+def test_a_student_learns_to_jump(two_modes, jumper):
     """Some seconds with the oracle for a teacher: one step from noise lands near the end of the exact flow, nearer
     than consistency training gets in as long (tests/core/test_consistency.py)."""
     schedule, n = Cosine(), 4000
     t_max, end = torch.tensor(schedule.t_max), torch.tensor(0.0)
     x = schedule.sigma(t_max) * torch.randn(n, 1, generator=torch.Generator().manual_seed(2))
     exact = two_modes.flow(schedule, x[:, 0], t_max, end)
-    y = student_of(two_modes, schedule)(x.float(), t_max)[:, 0].double().detach()
+    oracle = two_modes.denoise(schedule)
+    loss = Distillation().taught_by(lambda x, t, cond=None: oracle(x, t))
+    y = jumper(schedule, loss)(x.float(), t_max)[:, 0].double().detach()
     off = (y - exact).square().mean().sqrt().item()
     apart = (two_modes.cdf(schedule, y.sort().values, end) - (torch.arange(n) + 0.5) / n).abs().max().item()
     assert off < 0.12
     assert apart < 0.08
-
-
-def student_of(data, schedule, steps=800, batch=256):
-    """A perceptron on x and ln(sigma / alpha), taught in float32; the average over the run is returned."""
-    torch.manual_seed(0)
-    g, oracle = torch.Generator().manual_seed(0), data.denoise(schedule)
-    loss = Distillation().taught_by(lambda x, t, cond=None: oracle(x, t))
-    layers = nn.Linear(2, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 1)
-
-    class Perceptron(nn.Sequential):
-        def forward(self, x, noise_label, cond):
-            return super().forward(torch.cat([x, 4 * noise_label[:, None]], 1))
-
-    denoiser = Denoiser(Perceptron(*layers).float(), schedule, predict_v, sigma_data=0.89)
-    ema, optimizer = EMA(denoiser, WarmUp(half_life=50.0)), torch.optim.Adam(denoiser.parameters(), lr=1e-2)
-    decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, steps)
-    for step in range(steps):
-        x0, eps = data.sample((batch, 1), g).float(), torch.randn(batch, 1, generator=g, dtype=torch.float32)
-        optimizer.zero_grad()
-        loss.at(step / steps)(denoiser, x0, Uniform()(stratified(batch, g), schedule), eps, weigh_v).mean().backward()
-        optimizer.step()
-        decay.step()
-        ema.update(denoiser)
-    return ema.module
 
 
 @pytest.mark.parametrize(
