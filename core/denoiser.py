@@ -26,8 +26,8 @@ class Denoiser(nn.Module):
 
     answers: how many tensors like x the network gives, one after the other along the channels. The first is the
     prediction; `core.learned_variance` makes something of a second. Raises ValueError where the prediction does not
-    determine x0 somewhere on the schedule (eps where alpha = 0), and, when called, where
-    several answers were promised and others came.
+    determine x0 somewhere on the schedule (eps where alpha = 0), and, when called, where several answers were promised
+    and others came.
     """
 
     def __init__(

@@ -9,12 +9,12 @@ f = (v + 1) / 2. Nothing else changes: the first is the prediction, and the deno
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from torch import Tensor
 
 from core.condition import Condition
 from core.denoiser import Denoiser
+from core.guidance.shared import shared
 from core.prediction import to_x0
 from core.schedule import scales
 
@@ -34,34 +34,20 @@ def both(denoiser: Denoiser, x: Tensor, t: Tensor, cond: Condition = None) -> tu
     return to_x0(denoiser.prediction, output, x, *scales(denoiser.schedule, t, x)).to(x.dtype), fraction
 
 
-class _Answer(NamedTuple):
-    x: Tensor
-    t: Tensor
-    x0: Tensor
-    fraction: Tensor
-
-
 class Joint:
     """A denoiser whose last answer is kept, so that `fraction` at the same (x, t) costs no second call.
 
-    `both(x, t) -> (x0_hat, fraction)`, conditions bound. The same tensors are recognised by identity. Guidance may wrap
-    the joint while `fraction` stays that of this model, as in Dhariwal & Nichol 2021. One joint per sampling run.
+    `both(x, t) -> (x0_hat, fraction)`, conditions bound; it is `shared`. Guidance may wrap the joint while `fraction`
+    stays that of this model, as in Dhariwal & Nichol 2021. One joint per sampling run.
     """
 
     def __init__(self, both: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> None:
-        self._both = both
-        self._last: _Answer | None = None
+        self._both = shared(both)
 
     def __call__(self, x: Tensor, t: Tensor) -> Tensor:
         """x0_hat at x (B, *event), t () or (B,)."""
-        return self._at(x, t).x0
+        return self._both(x, t)[0]
 
     def fraction(self, x: Tensor, t: Tensor) -> Tensor:
         """Where log std lies between its bounds, (B, *event)."""
-        return self._at(x, t).fraction
-
-    def _at(self, x: Tensor, t: Tensor) -> _Answer:
-        last = self._last
-        if last is None or last.x is not x or last.t is not t:
-            self._last = last = _Answer(x, t, *self._both(x, t))
-        return last
+        return self._both(x, t)[1]

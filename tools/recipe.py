@@ -231,7 +231,7 @@ def _yaml(path: Path) -> Tree:
 
 def _over(tree: Tree, said: Tree) -> Recipe:
     """The typed recipe of `tree` with the command line over it."""
-    return _recipe(merged(tree, checked(said, also=_options_after(tree, said))))
+    return _recipe(_said_over(tree, said))
 
 
 def _started(said: Tree) -> Recipe:

@@ -1,20 +1,24 @@
 """The same denoiser, evaluated once per (x, t) however many guidances ask for it."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
 from torch import Tensor
 
-from core.schedule import Denoise
+Answer = TypeVar("Answer")
+"""x0_hat, or whatever else is asked at (x, t)."""
 
 
-def shared(denoise: Denoise) -> Denoise:
+def shared(denoise: Callable[[Tensor, Tensor], Answer]) -> Callable[[Tensor, Tensor], Answer]:
     """`rescale(classifier_free(c, u, scale=3.0), c)` calls c twice a step; with `c = shared(c)`, once.
 
     It keeps the last answer, and gives it again for the same tensor objects x and t, unchanged in place. While a graph
     is traced it keeps nothing: equal calls are the compiler's to merge.
     """
-    last: tuple[Tensor, Tensor, int, Tensor] | None = None
+    last: tuple[Tensor, Tensor, int, Answer] | None = None
 
-    def remembered(x: Tensor, t: Tensor) -> Tensor:
+    def remembered(x: Tensor, t: Tensor) -> Answer:
         nonlocal last
         if torch.compiler.is_compiling():
             return denoise(x, t)
