@@ -50,6 +50,8 @@ def demo(argv: list[str]) -> int:
     print(f"\nmade in {duration(seconds)}, at most {max(part.peak_mib for part in parts):,.0f} MiB of memory")
     for part in parts:
         print(f"  {part.modality}: {part.verdict}")
+    for line in filter(None, (part.crowded for part in parts)):
+        print(f"note: {line}")
     print(f"open {(out / 'index.html').resolve()}")
     return 0
 
@@ -96,8 +98,7 @@ def patiently(command: list[str]) -> int:
 
 def machine() -> str:
     """«2 CPU cores (Linux, Python 3.12)»."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{cores} CPU cores ({platform.system()}, Python {platform.python_version()})"
+    return f"{facts.cores()} CPU cores ({platform.system()}, Python {platform.python_version()})"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The demo's page on stand-in runs: examples of the generators take the place of samples."""
 
 import re
+from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -48,6 +50,7 @@ def stand_in(name: str, out: Path) -> Facts:
         parameters=1_234_567,
         steps=1480,
         training_seconds=97.3,
+        had_of_the_cores=0.93,
         sampling_seconds=8.25,
         peak_mib=1234.5,
         sampler="heun 18, guidance 1.5",
@@ -112,6 +115,17 @@ def test_the_verdict_counts_what_the_checks_saw(demo_folder: Path) -> None:
     text = (demo_folder / "index.html").read_text()
     assert text.count(f"<b>{COUNT - 1} of {COUNT}</b>") == 3
     assert "000007.mp4 should move left: down" in text
+
+
+def test_a_training_among_other_programs_says_so(demo_folder: Path) -> None:
+    """On the card and in a line; not where the cores were free, the training a matter of seconds, or on a GPU."""
+    part = facts.load(demo_folder / "image" / "facts.json")
+    assert "<dt>Of the cores</dt><dd>93%</dd>" in (demo_folder / "index.html").read_text()
+    crowded = replace(part, had_of_the_cores=0.41)
+    assert crowded.crowded.startswith("image had 41% of the cores while it trained")
+    assert crowded.crowded in unescape(page([crowded], 432.1, "2 CPU cores"))
+    for other in (part, replace(crowded, training_seconds=12.0), replace(part, had_of_the_cores=None)):
+        assert other.crowded == ""
 
 
 def test_noise_is_shown_at_the_spread_of_the_data() -> None:

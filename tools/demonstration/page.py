@@ -35,6 +35,7 @@ def card(part: Facts) -> str:
         "Parameters": f"{part.parameters:,}",
         "One example": part.event,
         "Training": f"{part.steps:,} steps in {duration(part.training_seconds)}",
+        "Of the cores": "-" if part.had_of_the_cores is None else f"{part.had_of_the_cores:.0%}",
         "Sampling": f"{len(part.samples)} in {duration(part.sampling_seconds)}",
         "Sampler": part.sampler,
         "Peak memory": f"{part.peak_mib:,.0f} MiB",
@@ -44,7 +45,7 @@ def card(part: Facts) -> str:
     return (
         f'<div class="card"><h3>{part.modality}</h3>'
         f'<p class="verdict"><b>{count} of {len(part.samples)}</b> {escape(rest)}</p>'
-        f"{curve(part.losses)}<dl>{rows}</dl></div>\n"
+        f"{curve(part.losses)}<dl>{rows}</dl>{f'<p>{escape(part.crowded)}</p>' if part.crowded else ''}</div>\n"
     )
 
 
