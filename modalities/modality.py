@@ -60,8 +60,8 @@ class Modality(Protocol):
 
     def network(self, *, in_channels: int | None = None, **options: Any) -> nn.Module:
         """The backbone; its class names its options in `Options`, a dataclass. `in_channels` are those of x0, or of a
-        latent in its place. Beside the options: `classes`, `conditions` by name, see `modalities.condition`, and
-        `answers`, of how many tensors like x0 the output consists."""
+        latent in its place. Beside the options: `classes`, `conditions` by name, see `modalities.condition`,
+        `answers`, of how many tensors like x0 the output consists, and `jumps`, whether it is told how far."""
         ...
 
     def write(self, media: Tensor, path: Path) -> None:

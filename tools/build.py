@@ -65,11 +65,17 @@ def answers(recipe: Recipe) -> int:
     return 2 if recipe.loss.name == "hybrid" else 1
 
 
+def jumps(recipe: Recipe) -> bool:
+    """Whether the loss tells the network how far a step goes."""
+    return recipe.loss.name == "mean_flow"
+
+
 def network(recipe: Recipe, media: Modality) -> torch.nn.Module:
     """The untrained network of a denoiser; `data.classes` must have been measured."""
     classes = len(recipe.data.classes) if recipe.data.class_conditional else 0
     kinds = conditions(recipe, media)
-    return media.network(classes=classes, conditions=kinds, answers=answers(recipe), **recipe.network)
+    asked = {"answers": answers(recipe), "jumps": jumps(recipe)}
+    return media.network(classes=classes, conditions=kinds, **asked, **recipe.network)
 
 
 def denoiser(recipe: Recipe, network: torch.nn.Module) -> Denoiser:
@@ -77,8 +83,14 @@ def denoiser(recipe: Recipe, network: torch.nn.Module) -> Denoiser:
     assert recipe.denoiser.sigma_data is not None, "tools.measure fills it in"
     assert recipe.denoiser.prediction is not None, "tools.measure fills it in"
     prediction = component("core.predictions", spread("core.predictions", recipe.denoiser.prediction, recipe))
-    data = recipe.denoiser.sigma_data
-    return Denoiser(network, schedule(recipe), prediction, sigma_data=data, answers=answers(recipe))
+    return Denoiser(
+        network,
+        schedule(recipe),
+        prediction,
+        sigma_data=recipe.denoiser.sigma_data,
+        answers=answers(recipe),
+        jumps=jumps(recipe),
+    )
 
 
 def objective(recipe: Recipe) -> Objective:

@@ -29,7 +29,7 @@ from tools.editing.bench import Bench
 from tools.editing.command import Command, command, described, settings
 from tools.editing.reading import Input, gain_of
 from tools.editing.space import space_of
-from tools.prediction import JUMPS
+from tools.loss import ENDS
 from tools.restored import restored
 from tools.sample import newest
 from tools.sampling import Sample
@@ -49,7 +49,7 @@ def edit(argv: list[str]) -> int:
     recipe = recipes.overlay(recipes.read(checkpoint / "recipe.yaml"), [*defaults, *said.words])
     if recipe.stage != "diffusion":
         raise ValueError(f"run={recipe.run} is of stage={recipe.stage}: editing needs a diffusion model")
-    if recipe.loss.name in JUMPS:
+    if recipe.loss.name in ENDS:
         other = f" (start={recipe.start} is where it began)" if recipe.start else ""
         raise ValueError(f"run={recipe.run} jumps: editing needs a model that answers with means{other}")
     task = said.made()

@@ -17,13 +17,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from core import discover
+from tools.loss import ENDS
 from tools.schema import Options, Recipe
 
 SHARE = 0.25
 """Numbers of a position, of the network's channels, from which on x0 is predicted."""
-
-JUMPS = ("consistency", "distillation")
-"""Losses of models that jump to the end of a path."""
 
 DENSITY: dict[str, Options] = {
     "x0": {"name": "log_normal", "mean": 1.2, "std": 1.6},  # layouts are decided where noise is many times the signal
@@ -54,7 +52,7 @@ def chosen(recipe: Recipe, event_shape: Sequence[int]) -> Recipe:
     """
     denoiser, loss = recipe.denoiser, recipe.loss
     wide = folded(event_shape, recipe.network) >= SHARE * recipe.network["width"]
-    jumps = loss.name in JUMPS
+    jumps = loss.name in ENDS
     if jumps and denoiser.prediction and denoiser.prediction["name"] == "x0":
         raise ValueError(
             f"loss={loss.name} needs a model that returns x itself where there is no noise, which with "

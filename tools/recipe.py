@@ -22,7 +22,7 @@ from modalities.writing import write_bytes
 from tools import components, nearest, ranges
 from tools.command_line import SHORT, arguments, first_line
 from tools.layers import Tree, checked, flat, keys, merged, written
-from tools.prediction import JUMPS
+from tools.loss import brought, going_on
 from tools.schema import Recipe
 
 SAMPLING = (
@@ -88,14 +88,6 @@ MAY_DIFFER = (
 """Keys and groups under which a run may be continued with other values: they do not change what is trained."""
 
 
-BY_JUMPS: Tree = {
-    "sampler": {"name": "consistency", "steps": 2, "grid": {"name": "uniform"}},
-    "guidance": {"scale": 1.0},  # a jump to the end of a path is not to be extrapolated
-}
-DRAWN: dict[str, Tree] = {"hybrid": {"sampler": {"name": "ddpm"}}, **dict.fromkeys(JUMPS, BY_JUMPS)}
-"""By loss, how its models are drawn where neither the layer that names the loss nor a later one says."""
-
-
 def load(argv: Sequence[str]) -> Recipe:
     """The recipe of a training. Raises ValueError where the arguments or a file of theirs are wrong."""
     said = _renamed(arguments(argv))
@@ -116,9 +108,8 @@ def load(argv: Sequence[str]) -> Recipe:
         raise ValueError(f"recipe={said['recipe']}: start= is said on the command line, and brings a recipe itself")
     if chosen.get("modality", wanted) != wanted:
         raise ValueError(f"recipe={said['recipe']} is of modality {chosen['modality']}, the command says {wanted}")
-    tree = merged(_file(configs.DEFAULTS), _file(configs.modalities()[wanted]))
-    tree["modality"] = wanted
-    tree = merged(_drawn_as_trained(tree, chosen), chosen)
+    tree = _plain(wanted) | {"modality": wanted}
+    tree = _under(tree, chosen)
     tree = _said_over(tree, said)
     if _refers(tree) and not any("scale" in layer.get("guidance", {}) for layer in (chosen, said)):
         tree["guidance"]["scale"] = 1.0
@@ -249,45 +240,22 @@ def _started(said: Tree) -> Recipe:
     if (start / "autoencoder").is_dir():
         theirs["latents"] = str(start / "autoencoder")
     tree = _said_over(theirs, said)
-    loss, prediction = tree["loss"], tree["denoiser"]["prediction"]
-    if loss["name"] in JUMPS and prediction == theirs["denoiser"]["prediction"] == {"name": "x0"}:
-        tree["denoiser"]["prediction"] = {"name": "anchored"}  # the same but for the lowest noise, where it must be x
-    options = loss.setdefault("options", {})
-    if loss["name"] == "consistency" and theirs["loss"]["name"] in JUMPS:
-        options.setdefault("wait", 0.0)  # it jumps already, and is not to forget it first
-    if loss["name"] == "distillation" and "scale" not in options:
-        options["scale"] = _taught(theirs["guidance"], start)
-    return _recipe(tree)
-
-
-def _taught(guidance: Tree, start: Path) -> float:
-    """The scale at which a teacher draws. Raises ValueError where a scale does not say how it does."""
-    plain = {"name": "classifier_free", "rescale": 0.0}
-    more = [k for k, v in guidance.items() if k != "scale" and v not in (None, {}, plain.get(k))]
-    if more:
-        raise ValueError(
-            f"start={start} draws with guidance.{more[0]}={guidance[more[0]]}, which cannot be distilled: say "
-            "loss.scale=, the scale of plain guidance at every level"
-        )
-    return float(guidance["scale"])
+    return _recipe(going_on(tree, theirs, start))
 
 
 def _said_over(tree: Tree, said: Tree) -> Tree:
-    """`tree` under the words of a command line, drawn as the loss that they name is."""
-    last = checked(said, also=_options_after(tree, said))
-    return merged(_drawn_as_trained(tree, last), last)
+    """`tree` under the words of a command line."""
+    return _under(tree, checked(said, also=_options_after(tree, said)))
 
 
-def _drawn_as_trained(tree: Tree, layer: Tree) -> Tree:
-    """`tree` with the sampling that goes with the loss that `layer`, the next to lie over it, names; where that is no
-    longer one of jumps, the modality's own."""
-    old, new = tree["loss"]["name"], layer.get("loss", {}).get("name")
-    if new is None or new == old:
-        return tree
-    if old in JUMPS and new not in JUMPS:
-        plain = merged(_file(configs.DEFAULTS), _file(configs.modalities()[tree["modality"]]))
-        tree = tree | {group: plain[group] for group in ("sampler", "guidance")}
-    return merged(tree, DRAWN.get(new, {}))
+def _under(tree: Tree, layer: Tree) -> Tree:
+    """`tree` under its next layer, with what the loss that this one names brings along."""
+    return merged(brought(tree, layer, lambda: _plain(tree["modality"])), layer)
+
+
+def _plain(modality: str) -> Tree:
+    """What a modality's recipes begin with."""
+    return merged(_file(configs.DEFAULTS), _file(configs.modalities()[modality]))
 
 
 def _refers(tree: Tree) -> bool:

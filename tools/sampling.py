@@ -20,7 +20,7 @@ from core.temperature import scaled_noise, scaled_score
 from core.training.objective import NO_LABEL
 from core.training.seeds import generator_of
 from modalities.modality import Modality
-from tools import asked, build, guidance, variance
+from tools import abilities, asked, build, guidance
 from tools.references import known, rolling, shapes
 from tools.references import words as reference
 from tools.schema import Recipe
@@ -128,7 +128,8 @@ def states(
     noise = randn_like(torch.empty(len(samples), *event_shape, device=device))
     x = prior(denoiser.schedule, noise, times[0])
     yield State(times[0], x)
-    model = variance.asked_once(denoiser, wanted.cond)
+    denoiser = abilities.on_grid(denoiser, recipe.sampler, times)
+    model = abilities.asked_once(denoiser, wanted.cond)
     denoise = scaled_score(
         guided(recipe, denoiser, wanted, times, weaker, model=model),
         denoiser.schedule,
@@ -136,7 +137,7 @@ def states(
         sigma_data=denoiser.sigma_data,
     )
     rows = known.rows(kinds, wanted.cond)
-    sampler = variance.drawing(build.sampler(recipe.sampler), recipe.sampler, model)
+    sampler = abilities.drawing(build.sampler(recipe.sampler), recipe.sampler, model)
     steps = sampler(known.keeping(denoise, rows), denoiser.schedule, x, times, randn_like=randn_like)
     yield from known.ending(steps, rows)
 
@@ -155,7 +156,7 @@ def guided(
     Scale 1, and models of which nothing is asked, cost one network call a step. `weaker` is the model of
     `guidance.weaker`; `model` is the denoiser `asked_once`, where the caller has it.
     """
-    conditional = model or variance.asked_once(denoiser, asked.cond)
+    conditional = model or abilities.asked_once(denoiser, asked.cond)
     models: dict[str, Any] = {"conditional": conditional, "schedule": denoiser.schedule, "times": times}
     models["unconditional"] = conditional if same(asked.cond, asked.away) else under(denoiser, asked.away)
     if weaker is not None:

@@ -18,7 +18,7 @@ from core.schedule import Schedule, transport
 from modalities.modality import Modality
 from tools import build, checkpoint
 from tools import recipe as recipes
-from tools.prediction import JUMPS
+from tools.loss import ENDS
 from tools.restored import restored
 from tools.schema import Recipe
 
@@ -50,7 +50,7 @@ def weights(recipe: Recipe) -> Path:
     for key, its in theirs.items():
         if ours[key] != its:
             raise ValueError(f"start={recipe.start}: its {key} is {its}, that of this training {ours[key]}")
-    if recipe.loss.name == "distillation" and other.loss.name in JUMPS:
+    if recipe.loss.name == "distillation" and other.loss.name in ENDS:
         raise ValueError(
             f"start={recipe.start} jumps already, and a teacher has to know the way: say loss=consistency to train on"
         )

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -66,9 +66,20 @@ def autocast(recipe: Recipe, device: torch.device) -> Callable[[], AbstractConte
     return lambda: torch.autocast(device.type, dtype=torch.bfloat16)
 
 
-def load_weights(network: torch.nn.Module, folder: Path, name: str, device: torch.device) -> None:
-    """Fill `network` with the `model` or `ema` weights of a checkpoint; ValueError where they do not fit."""
-    tensors = checkpoint.weights(folder, name, device)
+def load_weights(
+    network: torch.nn.Module, folder: Path, name: str, device: torch.device, *, may_lack: Sequence[str] = ()
+) -> None:
+    """Fill `network` with the `model` or `ema` weights of a checkpoint; ValueError where they do not fit.
+
+    `may_lack`: modules that one of the two may be without. The network's stay as they are, the checkpoint's are left.
+    """
+    tensors, own = checkpoint.weights(folder, name, device), network.state_dict()
+    for module in may_lack:
+        ours, theirs = (
+            {key: value for key, value in state.items() if key.startswith(f"{module}.")} for state in (own, tensors)
+        )
+        if bool(ours) != bool(theirs):
+            tensors = {key: value for key, value in tensors.items() if key not in theirs} | ours
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:

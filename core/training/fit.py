@@ -119,7 +119,8 @@ def _backward(
     for rows in torch.arange(size, device=device).chunk(accumulate):
         some = None if drawn.cond is None else {name: value[rows] for name, value in drawn.cond.items()}
         with autocast():
-            losses = objective(denoiser, x0[rows], drawn.t[rows], drawn.eps[rows], some, drawn.weight[rows])
+            to = None if drawn.to is None else drawn.to[rows]
+            losses = objective(denoiser, x0[rows], drawn.t[rows], drawn.eps[rows], some, drawn.weight[rows], to)
         (losses.sum() / size).backward()
         done.append(losses.detach())
     return torch.cat(done)

@@ -39,23 +39,32 @@ class Changing(Protocol):
     def at(self, progress: float) -> Loss: ...
 
 
+@runtime_checkable
+class Jumping(Protocol):
+    """A loss of steps: `ends(u (B, 2), t, schedule)` draws the times that they lead to, and the loss takes them as
+    `to`."""
+
+    def ends(self, u: Tensor, t: Tensor, schedule: Schedule) -> Tensor: ...
+
+
 class Drawn(NamedTuple):
-    """All that is random in a step: times t (B,), noise eps (B, *event), condition; u (B,) behind the times, and the
-    factor `weight` (B,) of each loss."""
+    """All that is random in a step: times t (B,), noise eps (B, *event), condition; u (B,) behind the times, the
+    factor `weight` (B,) of each loss, and the times `to` (B,) of a loss of steps."""
 
     t: Tensor
     eps: Tensor
     cond: Condition
     u: Tensor
     weight: Tensor
+    to: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class Objective:
-    """`drawn = objective.draw(schedule, x0, cond, generator)`, then `objective(denoiser, x0, t, eps, cond, weight)`.
+    """`drawn = objective.draw(schedule, x0, cond, generator)`, and `objective(denoiser, x0, t, eps, cond, weight, to)`.
 
     `loss` is what is trained on: `hybrid` teaches a variance beside the mean and needs a denoiser that has one,
-    `consistency` where paths end.
+    `consistency` where paths end, `mean_flow` where any step along them does.
     `density(u, schedule)` maps the uniform `draws` to times, `weighting(log_snr)` weighs the squared x0 error, `error`
     says what becomes of the weighted residual, `coupling` which noise goes with which example. `condition_dropout` is
     the share of examples whose conditions are all absent, which trains the unconditional model of guidance (Ho &
@@ -119,7 +128,11 @@ class Objective:
             weight = weight * nats_per_draw(self.density, schedule, u)
         if isinstance(self.draws, Resampling):
             weight = weight * self.draws.weight(u)
-        return Drawn(t, eps, cond, u, weight)
+        to = None
+        if isinstance(self.loss, Jumping):
+            far = torch.rand(n, 2, generator=generator, device=device)[mine]
+            to = self.loss.ends(far.to(t.dtype), t, schedule)
+        return Drawn(t, eps, cond, u, weight, to)
 
     def _dropped(self, cond: Condition, n: int, generator: torch.Generator, mine: slice) -> Condition:
         """`cond` with conditions absent where a draw for each of the n examples of the global batch says so."""
@@ -135,10 +148,18 @@ class Objective:
         return result
 
     def __call__(
-        self, denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor, cond: Condition, weight: Tensor | None = None
+        self,
+        denoiser: Denoiser,
+        x0: Tensor,
+        t: Tensor,
+        eps: Tensor,
+        cond: Condition,
+        weight: Tensor | None = None,
+        to: Tensor | None = None,
     ) -> Tensor:
-        """The loss of each example, (B,): times `Drawn.weight` where that is given."""
-        loss = self.loss(denoiser, x0, t, eps, self.weighting, cond, self.error)
+        """The loss of each example, (B,): times `Drawn.weight` where that is given, to `Drawn.to` where it steps."""
+        steps = {} if to is None else {"to": to}
+        loss = self.loss(denoiser, x0, t, eps, self.weighting, cond, self.error, **steps)
         return loss if weight is None else weight * loss
 
     def observe(self, drawn: Drawn, losses: Tensor) -> None:

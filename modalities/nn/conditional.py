@@ -21,6 +21,7 @@ class ConditionalUNet(nn.Module):
     """`options` are the fields of `Options`; classes=0 has no label. The output is exactly zero at the start.
 
     answers: how many tensors like x it gives, one after the other along the channels; 2 for `core.learned_variance`.
+    jumps: whether it is told how far a step goes, noise_label (B, 2), as `core.losses.mean_flow` does.
 
     cond {"label": (B,) int64, -1 is none; NAME: the rows of conditions[NAME]}; what is missing is absent.
     """
@@ -33,6 +34,7 @@ class ConditionalUNet(nn.Module):
         *,
         in_channels: int,
         answers: int = 1,
+        jumps: bool = False,
         classes: int = 0,
         conditions: Mapping[str, Kind] | None = None,
         **options: Any,
@@ -40,7 +42,7 @@ class ConditionalUNet(nn.Module):
         super().__init__()
         shape = self.Options(**options)
         width = 4 * shape.width
-        self.condition = Embedding(width, classes)
+        self.condition = Embedding(width, classes, jumps=jumps)
         self.conditions = Conditions(conditions, width) if conditions else None
         self.unet = UNet(
             shape,

@@ -2,6 +2,9 @@
 
     e = W2 silu(W1 fourier(noise_label)) + table[label] + more   label -1, or none given: the table's last row
 
+Where the network jumps, noise_label is (B, 2), and a second pair of W's takes how far: its last one is zero at the
+start, so that the jump begins as the mean.
+
 `noise_label` is -log_snr/8 in [-2.5, 2.5]; the frequencies, 0.25 to 32 rad per unit, resolve 0.02 of it.
 """
 
@@ -25,19 +28,26 @@ def fourier(noise_label: Tensor) -> Tensor:
 
 
 class Condition(nn.Module):
-    """Embeds (noise_label (B,), cond, more (B, channels)) into (B, channels). Labels >= classes are not checked here:
-    that would wait for the device."""
+    """Embeds (noise_label (B,) or (B, 2), cond, more (B, channels)) into (B, channels). Labels >= classes are not
+    checked here: that would wait for the device."""
 
-    def __init__(self, channels: int, classes: int) -> None:
+    def __init__(self, channels: int, classes: int, *, jumps: bool = False) -> None:
         super().__init__()
         self.classes = classes
         self.noise1 = linear(2 * FREQUENCIES, channels)
         self.noise2 = linear(channels, channels)
         self.label = nn.Embedding(classes + 1, channels) if classes else None
+        if jumps:
+            self.leap1 = linear(2 * FREQUENCIES, channels)
+            self.leap2 = linear(channels, channels, zero=True)
+        self.jumps = jumps
 
     def forward(self, noise_label: Tensor, cond: Mapping[str, Tensor] | None, more: Tensor | None = None) -> Tensor:
-        features = fourier(noise_label).to(self.noise1.weight.dtype)
-        e = self.noise2(functional.silu(self.noise1(features)))
+        dtype = self.noise1.weight.dtype
+        noise_label, *leap = noise_label.unbind(1) if self.jumps else (noise_label,)
+        e = self.noise2(functional.silu(self.noise1(fourier(noise_label).to(dtype))))
+        if self.jumps:
+            e = e + self.leap2(functional.silu(self.leap1(fourier(leap[0]).to(dtype))))
         if self.label is not None:
             label = torch.full_like(noise_label, -1, dtype=torch.int64)
             if cond is not None and "label" in cond:

@@ -33,6 +33,7 @@ class VideoUNet(nn.Module):
     """`options` are the fields of `Options`. The output is exactly zero at the start.
 
     answers: how many tensors like x it gives, one after the other along the channels; 2 for `core.learned_variance`.
+    jumps: whether it is told how far a step goes, noise_label (B, 2), as `core.losses.mean_flow` does.
     """
 
     Options = ClipShape
@@ -42,6 +43,7 @@ class VideoUNet(nn.Module):
         *,
         in_channels: int,
         answers: int = 1,
+        jumps: bool = False,
         classes: int = 0,
         conditions: Mapping[str, Kind] | None = None,
         **options: Any,
@@ -57,7 +59,7 @@ class VideoUNet(nn.Module):
             attend = bool(over_time[level])
             return Temporal(channels, kernel=taps, attention=attend, head_channels=shape.head_channels)
 
-        self.condition = Embedding(width, classes)
+        self.condition = Embedding(width, classes, jumps=jumps)
         self.conditions = Conditions(conditions, width) if conditions else None
         self.temporal_patch = patch = at_least("temporal_patch", shape.temporal_patch, 1)
         enter = entrances(self.conditions, width)

@@ -67,6 +67,15 @@ def test_pseudo_huber_is_the_papers_on_the_norm(generator):
     assert torch.allclose(got, paper * 2 * delta / math.sqrt(d), rtol=1e-10)
 
 
+def test_cauchy_has_the_gradient_of_an_adaptive_weight(generator):
+    """m / (m + delta^2) with the denominator held fixed, times delta^2; the square itself near zero."""
+    r, delta, weight = torch.randn(4, 3, 8, 8, generator=generator).requires_grad_(), 0.3, torch.tensor([0.5, 1, 2, 9])
+    m, got = squared(r, weight), build("core.errors", "cauchy", {"delta": delta})(r, weight)
+    want = (m / (m.detach() + delta**2) * delta**2).sum()
+    assert torch.allclose(*(torch.autograd.grad(loss, r, retain_graph=True)[0] for loss in (got.sum(), want)))
+    assert torch.allclose(build("core.errors", "cauchy", {"delta": 1e4})(r, weight), m, rtol=1e-6)
+
+
 @given(scale=st.floats(1e3, 1e9), delta=st.floats(1e-3, 1.0))
 def test_outliers_pull_no_harder_than_delta(scale, delta):
     """The gradient with respect to a far residual is 2 delta, and that of the square grows with it."""
@@ -154,6 +163,7 @@ def test_the_loss_hands_residual_and_weight_to_the_error(generator):
     [
         ("huber", {"delta": 0.0}, "error huber: delta must be positive, got 0.0"),
         ("pseudo_huber", {"delta": -1.0}, "error pseudo_huber: delta must be positive, got -1.0"),
+        ("cauchy", {"delta": 0.0}, "error cauchy: delta must be positive, got 0.0"),
         ("multi_scale", {"coarsest": 0}, "error multi_scale: coarsest must be at least 1, got 0"),
     ],
 )

@@ -18,12 +18,12 @@ from core.training.seeds import generator_of
 from modalities.data.example import Source
 from modalities.modality import Modality
 from tools import build
+from tools.abilities import asked_once
 from tools.evaluation import stream
 from tools.evaluation.measures import Value
 from tools.evaluation.stream import Part
 from tools.sampling import classes_of
 from tools.schema import Recipe
-from tools.variance import asked_once
 
 DRAWS = 32
 """Noise levels per example at which the bound is estimated."""

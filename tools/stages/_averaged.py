@@ -102,7 +102,7 @@ class Averaged(ABC):
     def begin(self, folder: Path) -> None:
         """Start from the averaged weights of another run."""
         for network in (self.network, self.ema.module):
-            load_weights(network, folder, "ema", self.world.device)
+            load_weights(network, folder, "ema", self.world.device, may_lack=("condition.leap1", "condition.leap2"))
 
     def snapshot(self) -> None:
         """The tracked averages of this moment, into the run folder."""

@@ -1,15 +1,25 @@
-"""Drawing by a learned variance: what a denoiser that has one hands to a sampler that can use it."""
+"""What some models know beside the mean, handed to the samplers that can use it: a variance, where a step ends."""
 
 from functools import partial
+
+from torch import Tensor
 
 from core import discover
 from core.condition import Condition
 from core.denoiser import Denoiser
 from core.guidance.shared import shared
 from core.learned_variance import Joint, both
+from core.onward import Onward
 from core.sampling import Sampler
 from core.schedule import Denoise
 from tools.schema import Sampler as SamplerKeys
+
+
+def on_grid(denoiser: Denoiser, plan: SamplerKeys, times: Tensor) -> Denoiser:
+    """The denoiser for the steps between `times`: one that jumps answers for the step, where `plan` takes such steps,
+    and with the mean elsewhere."""
+    steps = plan.name == "ddim" and plan.path is None and not plan.options.get("eta")
+    return Onward(denoiser, times) if denoiser.jumps and steps else denoiser
 
 
 def asked_once(denoiser: Denoiser, cond: Condition) -> Denoise:

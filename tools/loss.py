@@ -1,0 +1,75 @@
+"""What a loss asks of the rest of a recipe: what it brings along, and what it takes from a run that it goes on from.
+
+The names are those of `core.losses`. Everything here is laid under what a recipe or the command line says.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.layers import Tree, merged
+
+ENDS = ("consistency", "distillation")
+"""Losses of models that answer with the end of a path and with nothing else."""
+
+GUIDED = ("distillation", "mean_flow")
+"""Losses with an option `scale`: guidance is trained into the model."""
+
+_ENDS: Tree = {
+    "sampler": {"name": "consistency", "steps": 2, "grid": {"name": "uniform"}},
+    "guidance": {"scale": 1.0},  # a jump to the end of a path is not to be extrapolated
+}
+BRINGS: dict[str, Tree] = {
+    "hybrid": {"sampler": {"name": "ddpm"}},
+    "mean_flow": {
+        "sampler": _ENDS["sampler"] | {"name": "ddim"},
+        "guidance": _ENDS["guidance"],
+        "loss": {"error": {"name": "cauchy"}},  # a derivative is a noisy thing to aim at
+    },
+    **dict.fromkeys(ENDS, _ENDS),
+}
+"""By loss, what holds where neither the layer that names the loss nor a later one says: above all how it is drawn."""
+
+
+def brought(tree: Tree, layer: Tree, plain: Callable[[], Tree]) -> Tree:
+    """`tree` with what goes with the loss that `layer`, the next to lie over it, names; what the loss of `tree` brought
+    and no longer fits is as in `plain()`, the modality's defaults."""
+    old, new = tree["loss"]["name"], layer.get("loss", {}).get("name")
+    if new is None or new == old:
+        return tree
+    leaving = BRINGS.get(old, {})
+    usual = plain() if leaving else {}
+    if "steps" in leaving.get("sampler", {}):
+        tree = tree | {group: usual[group] for group in ("sampler", "guidance")}
+    if "loss" in leaving:
+        tree = tree | {"loss": tree["loss"] | {key: usual["loss"][key] for key in leaving["loss"]}}
+    return merged(tree, BRINGS.get(new, {}))
+
+
+def going_on(tree: Tree, theirs: Tree, start: Path) -> Tree:
+    """`tree`, a recipe over that of the run `start`, which is `theirs`, with what its loss takes from there.
+
+    Raises ValueError where the guidance of that run is of a kind that cannot be trained into a model.
+    """
+    loss, prediction = tree["loss"], tree["denoiser"]["prediction"]
+    if loss["name"] in ENDS and prediction == theirs["denoiser"]["prediction"] == {"name": "x0"}:
+        anchored = {"name": "anchored"}  # the same but for the lowest noise, where it must be x
+        tree = merged(tree, {"denoiser": {"prediction": anchored}})
+    given = loss.get("options", {})
+    taken: Tree = {}
+    if loss["name"] == "consistency" and theirs["loss"]["name"] in ENDS:
+        taken["wait"] = 0.0  # it jumps already, and is not to forget it first
+    if loss["name"] in GUIDED and "scale" not in given and theirs["loss"]["name"] != loss["name"]:
+        taken["scale"] = _guidance(theirs["guidance"], start)
+    return tree | {"loss": loss | {"options": taken | given}}
+
+
+def _guidance(guidance: Tree, start: Path) -> float:
+    """The scale at which a run draws. Raises ValueError where a scale does not say how it does."""
+    plain = {"name": "classifier_free", "rescale": 0.0}
+    more = [k for k, v in guidance.items() if k != "scale" and v not in (None, {}, plain.get(k))]
+    if more:
+        raise ValueError(
+            f"start={start} draws with guidance.{more[0]}={guidance[more[0]]}, which cannot be distilled: say "
+            "loss.scale=, the scale of plain guidance at every level"
+        )
+    return float(guidance["scale"])
