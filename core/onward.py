@@ -11,31 +11,20 @@ from core.condition import Condition
 from core.denoiser import Denoiser
 
 
-class Onward(Denoiser):
+class Onward:
     """`onward(x, t, cond) = denoiser(x, t, cond, to)`, `to` the one of `times` (n + 1,) that follows t.
 
-    Shares the network. Raises ValueError for a denoiser that does not jump and, when called, for a t that is none of
-    the first n times.
+    Raises ValueError for a denoiser that does not jump and, when called, for a t that is none of the first n times.
     """
 
     def __init__(self, denoiser: Denoiser, times: Tensor) -> None:
         if not denoiser.jumps:
             raise ValueError("a denoiser that was not trained to jump has no answer for a step onward")
-        super().__init__(
-            denoiser.network,
-            denoiser.schedule,
-            denoiser.prediction,
-            sigma_data=denoiser.sigma_data,
-            answers=denoiser.answers,
-            jumps=True,
-        )
         self.denoiser, self.times = denoiser, times
 
-    def forward(self, x: Tensor, t: Tensor, cond: Condition = None, to: Tensor | None = None) -> Tensor:
-        return self.denoiser(x, t, cond, self._after(t) if to is None else to)
-
-    def _after(self, t: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, t: Tensor, cond: Condition = None) -> Tensor:
+        """x (B, *event), t () -> (B, *event), in the dtype of x."""
         here = (self.times[:-1] == t.to(self.times)).nonzero()
         if t.ndim or not len(here):
             raise ValueError(f"{t} is none of the times of this grid at which a step begins")
-        return self.times[1:][here[0, 0]]
+        return self.denoiser(x, t, cond, self.times[1:][here[0, 0]])

@@ -4,7 +4,7 @@ Sample i of seed s is made from the noise of seed s + i and of nothing else: the
 rounding only, and `seed=s+i n=1` makes it again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -128,10 +128,10 @@ def states(
     noise = randn_like(torch.empty(len(samples), *event_shape, device=device))
     x = prior(denoiser.schedule, noise, times[0])
     yield State(times[0], x)
-    denoiser = abilities.on_grid(denoiser, recipe.sampler, times)
-    model = abilities.asked_once(denoiser, wanted.cond)
+    asks = abilities.on_grid(denoiser, recipe.sampler, times)
+    model = abilities.asked_once(denoiser, wanted.cond, asks)
     denoise = scaled_score(
-        guided(recipe, denoiser, wanted, times, weaker, model=model),
+        guided(recipe, denoiser, wanted, times, weaker, model=model, asks=asks),
         denoiser.schedule,
         score_scale=recipe.sampler.score_scale,
         sigma_data=denoiser.sigma_data,
@@ -150,23 +150,22 @@ def guided(
     weaker: Denoiser | None = None,
     *,
     model: Denoise | None = None,
+    asks: abilities.Asks | None = None,
 ) -> Denoise:
     """`x, t -> x0_hat` under what is asked, guided as the recipe says; made anew for every run of a sampler.
 
     Scale 1, and models of which nothing is asked, cost one network call a step. `weaker` is the model of
-    `guidance.weaker`; `model` is the denoiser `asked_once`, where the caller has it.
+    `guidance.weaker`; `model` is the denoiser `asked_once`, where the caller has it, and `asks` what is asked in the
+    denoiser's place.
     """
     conditional = model or abilities.asked_once(denoiser, asked.cond)
     models: dict[str, Any] = {"conditional": conditional, "schedule": denoiser.schedule, "times": times}
-    models["unconditional"] = conditional if same(asked.cond, asked.away) else under(denoiser, asked.away)
+    models["unconditional"] = (
+        conditional if same(asked.cond, asked.away) else abilities.under(asks or denoiser, asked.away)
+    )
     if weaker is not None:
-        models["weaker"] = transport(under(weaker, asked.cond), weaker.schedule, denoiser.schedule)
+        models["weaker"] = transport(abilities.under(weaker, asked.cond), weaker.schedule, denoiser.schedule)
     return guidance.compose(recipe.guidance, models)
-
-
-def under(denoiser: Denoiser, cond: Mapping[str, Tensor] | None) -> Denoise:
-    """The denoiser under a condition per example."""
-    return lambda x, t: denoiser(x, t, cond)
 
 
 @torch.inference_mode()
