@@ -12,7 +12,7 @@ ENDS = ("consistency", "distillation")
 """Losses of models that answer with the end of a path and with nothing else."""
 
 GUIDED = ("distillation", "mean_flow")
-"""Losses with an option `scale`: guidance is trained into the model."""
+"""Losses with options `scale` and `interval`: guidance is trained into the model."""
 
 _ENDS: Tree = {
     "sampler": {"name": "consistency", "steps": 2, "grid": {"name": "uniform"}},
@@ -59,17 +59,19 @@ def going_on(tree: Tree, theirs: Tree, start: Path) -> Tree:
     if loss["name"] == "consistency" and theirs["loss"]["name"] in ENDS:
         taken["wait"] = 0.0  # it jumps already, and is not to forget it first
     if loss["name"] in GUIDED and "scale" not in given and theirs["loss"]["name"] != loss["name"]:
-        taken["scale"] = _guidance(theirs["guidance"], start)
+        taken |= _guidance(theirs["guidance"], start)
     return tree | {"loss": loss | {"options": taken | given}}
 
 
-def _guidance(guidance: Tree, start: Path) -> float:
-    """The scale at which a run draws. Raises ValueError where a scale does not say how it does."""
+def _guidance(guidance: Tree, start: Path) -> Tree:
+    """The scale at which a run draws, and its interval. Raises ValueError where these do not say how it does."""
     plain = {"name": "classifier_free", "rescale": 0.0}
-    more = [k for k, v in guidance.items() if k != "scale" and v not in (None, {}, plain.get(k))]
+    said = ("scale", "interval")
+    more = [k for k, v in guidance.items() if k not in said and v not in (None, {}, plain.get(k))]
     if more:
         raise ValueError(
             f"start={start} draws with guidance.{more[0]}={guidance[more[0]]}, which cannot be distilled: say "
             "loss.scale=, the scale of plain guidance at every level"
         )
-    return float(guidance["scale"])
+    interval = {} if guidance.get("interval") is None else {"interval": guidance["interval"]}
+    return {"scale": float(guidance["scale"])} | interval

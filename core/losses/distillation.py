@@ -18,6 +18,7 @@ from torch import Tensor
 from core.condition import Condition
 from core.denoiser import Denoiser
 from core.errors.squared import squared
+from core.losses._guidance import Interval, check_guidance, moved
 from core.losses._jumps import check_stages, disagreement, ends, further, stage_at
 from core.losses.denoising import Error, Loss, Weighting
 from core.schedule import diffuse, scales
@@ -42,19 +43,19 @@ def distillation_loss(
     teacher: Teacher,
     stage: int = 8,
     scale: float = 1.0,
+    interval: Interval | None = None,
 ) -> Tensor:
     """Per-example loss (B,), in float32 or better, at one stage. x0, eps (B, *event); t (B,) in (0, t_max].
 
-    scale: of the teacher's classifier-free guidance; 1 is off. Raises ValueError for a prediction with which f(x, 0) is
-    not x.
+    scale: of the teacher's classifier-free guidance, 1 is off; interval: the levels at which it is on. Raises
+    ValueError for a prediction with which f(x, 0) is not x.
     """
     r, gap = further(denoiser, t, stage)
     x_t = diffuse(denoiser.schedule, x0, t, eps)
     with torch.no_grad():
         x0_hat = teacher(x_t, t, cond)
         if scale != 1 and cond is not None:
-            away = teacher(x_t, t, None)
-            x0_hat = away + scale * (x0_hat - away)
+            x0_hat = moved(teacher(x_t, t, None), x0_hat, denoiser.schedule, t, scale, interval)
         (alpha_t, sigma_t), (alpha_r, sigma_r) = (scales(denoiser.schedule, time, x_t) for time in (t, r))
         x_r = (alpha_r * x0_hat + sigma_r / sigma_t * (x_t - alpha_t * x0_hat)).to(x_t.dtype)
         x_r = torch.where(expand_like(gap, x_r) < 1, x_r, x0_hat)
@@ -66,18 +67,19 @@ def distillation_loss(
 class Distillation:
     """The options of a distillation; `taught_by(teacher)` is the loss.
 
-    stages: how often the gap is halved. wait: the share of the training before that. scale: of the teacher's guidance.
-    Raises ValueError for stages < 1, a share outside [0, 1] and a negative scale.
+    stages: how often the gap is halved. wait: the share of the training before that. scale: of the teacher's guidance;
+    interval: the levels sigma / alpha between which it is on, None for all. Raises ValueError for stages < 1, a share
+    outside [0, 1], a negative scale and an empty interval.
     """
 
     stages: int = 8
     wait: float = 0.25
     scale: float = 1.0
+    interval: Interval | None = None
 
     def __post_init__(self) -> None:
         check_stages("distillation", self.stages, self.wait)
-        if not self.scale >= 0:
-            raise ValueError(f"distillation: scale must not be negative, got {self.scale}")
+        check_guidance("distillation", self.scale, self.interval)
 
     def taught_by(self, teacher: Teacher) -> "Taught":
         return Taught(self, teacher)
@@ -93,7 +95,8 @@ class Taught:
     def at(self, progress: float) -> Loss:
         """The loss when `progress` in [0, 1] of the training is done."""
         stage = stage_at(progress, self.plan.stages, self.plan.wait)
-        return partial(distillation_loss, teacher=self.teacher, stage=stage, scale=self.plan.scale)
+        plan = self.plan
+        return partial(distillation_loss, teacher=self.teacher, stage=stage, scale=plan.scale, interval=plan.interval)
 
     def __call__(self, *args: object, **options: object) -> Tensor:
         return self.at(1.0)(*args, **options)

@@ -25,6 +25,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from core.condition import Condition, is_absent
 from core.denoiser import Denoiser
 from core.errors.squared import squared
+from core.losses._guidance import Interval, check_guidance, moved
 from core.losses.denoising import Error, Weighting, weighed
 from core.schedule import Schedule, diffuse, log_snr, noise_share, rates, scales
 from core.shapes import expand_like
@@ -41,17 +42,18 @@ def mean_flow_loss(
     *,
     to: Tensor,
     scale: float = 1.0,
+    interval: Interval | None = None,
 ) -> Tensor:
     """Per-example loss (B,), in float32 or better. x0, eps (B, *event); t (B,) in (0, t_max], to (B,) in [0, t].
 
-    scale: of the classifier-free guidance that is trained into the path (their sec. 4.2), 1 is none. ValueError for a
-    denoiser that does not jump.
+    scale: of the classifier-free guidance that is trained into the path (their sec. 4.2), 1 is none; interval: the
+    levels at which it is on. ValueError for a denoiser that does not jump.
     """
     if not denoiser.jumps:
         raise ValueError("mean flow needs a network that is told how far a step goes, see Denoiser(jumps=True)")
     x = diffuse(denoiser.schedule, x0, t, eps)
     with torch.no_grad():
-        target = x0 if scale == 1 else guided(denoiser, x, t, x0, cond, scale)
+        target = x0 if scale == 1 else guided(denoiser, x, t, x0, cond, scale, interval)
         rows = (to < t).nonzero().squeeze(1)
         if len(rows):
             some = None if cond is None else {name: value[rows] for name, value in cond.items()}
@@ -60,15 +62,16 @@ def mean_flow_loss(
     return weighed(residual, log_snr(denoiser.schedule, t), weighting, error, factor=torch.ones_like(t))
 
 
-def guided(denoiser: Denoiser, x: Tensor, t: Tensor, x0: Tensor, cond: Condition, scale: float) -> Tensor:
+def guided(
+    denoiser: Denoiser, x: Tensor, t: Tensor, x0: Tensor, cond: Condition, scale: float, interval: Interval | None
+) -> Tensor:
     """x0 moved away from what is there without conditions: x0_hat + scale (x0 - x0_hat), in examples that have any."""
     asked = [~is_absent(rows) for rows in (cond or {}).values() if rows.dtype != torch.bool]
     if not asked:
         return x0
-    away = denoiser(x, t, None)
-    moved = away + scale * (x0 - away)
+    further = moved(denoiser(x, t, None), x0, denoiser.schedule, t, scale, interval)
     some = torch.stack(asked).any(0).reshape(-1, *(1,) * (x0.ndim - 1))
-    return torch.where(some, moved, x0).to(x0.dtype)
+    return torch.where(some, further, x0).to(x0.dtype)
 
 
 def jump(denoiser: Denoiser, x: Tensor, t: Tensor, to: Tensor, x0: Tensor, cond: Condition) -> Tensor:
@@ -90,16 +93,19 @@ def jump(denoiser: Denoiser, x: Tensor, t: Tensor, to: Tensor, x0: Tensor, cond:
 class MeanFlow:
     """`mean_flow_loss` with its options; `ends` draws how far the steps go.
 
-    share: of the examples, that jump; the others denoise. scale: of the guidance that is trained into the path.
-    Raises ValueError for a share outside [0, 1] and a negative scale.
+    share: of the examples, that jump; the others denoise. scale: of the guidance that is trained into the path;
+    interval: the levels sigma / alpha between which it is on, None for all. Raises ValueError for a share outside
+    [0, 1], a negative scale and an empty interval.
     """
 
     share: float = 0.5
     scale: float = 1.0
+    interval: Interval | None = None
 
     def __post_init__(self) -> None:
-        if not (0 <= self.share <= 1 and self.scale >= 0):
-            raise ValueError(f"mean_flow: needs share in [0, 1] and scale >= 0, got {self.share:g} and {self.scale:g}")
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"mean_flow: share must lie in [0, 1], got {self.share:g}")
+        check_guidance("mean_flow", self.scale, self.interval)
 
     def ends(self, u: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
         """Times (B,) that steps from t (B,) lead to, by uniform u (B, 2): t itself where there is no jump, elsewhere
@@ -120,7 +126,9 @@ class MeanFlow:
         *,
         to: Tensor,
     ) -> Tensor:
-        return mean_flow_loss(denoiser, x0, t, eps, weighting, cond, error, to=to, scale=self.scale)
+        return mean_flow_loss(
+            denoiser, x0, t, eps, weighting, cond, error, to=to, scale=self.scale, interval=self.interval
+        )
 
 
 mean_flow = MeanFlow

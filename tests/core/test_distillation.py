@@ -1,11 +1,14 @@
 """Consistency distillation against the exact flow: the teacher's step, its guidance, and a student that jumps."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
 
 from core.denoiser import Denoiser
 from core.discover import build, names
+from core.guidance.interval import interval
 from core.losses._jumps import gap_at
 from core.losses.distillation import Distillation, distillation_loss
 from core.predictions.v import v as predict_v
@@ -55,8 +58,8 @@ def test_the_exact_flow_and_the_exact_mean_agree_but_for_the_error_of_one_step(s
     assert (loss(10) < 1e-6).all()
 
 
-@pytest.mark.parametrize("scale", [1.0, 3.0])
-def test_the_step_is_ddims_with_the_guided_teacher(scale, generator):
+@pytest.mark.parametrize(("scale", "levels"), [(1.0, None), (3.0, None), (3.0, (0.2, 2.0))])
+def test_the_step_is_ddims_with_the_guided_teacher(scale, levels, generator):
     """By the sampler itself, for each example at its own times; where r is 0 the teacher's answer is aimed at."""
     schedule, cond = Cosine(), {"label": torch.arange(5)}
     x0, eps = torch.randn(2, 5, 4, generator=generator)
@@ -67,7 +70,7 @@ def test_the_step_is_ddims_with_the_guided_teacher(scale, generator):
 
     network = nn.Linear(4, 4)
     student = Denoiser(_Plain(network), schedule, predict_v)
-    got = distillation_loss(student, x0, t, eps, weigh_v, cond, teacher=teacher, stage=3, scale=scale)
+    got = distillation_loss(student, x0, t, eps, weigh_v, cond, teacher=teacher, stage=3, scale=scale, interval=levels)
     level = log_snr(schedule, t)
     gap = gap_at(3, torch.exp(-level / 2), 0.5)
     r = schedule.time(level - 2 * torch.log1p(-gap))
@@ -78,8 +81,12 @@ def test_the_step_is_ddims_with_the_guided_teacher(scale, generator):
         def guided(x, t, one=one):
             return teacher(x, t) + scale * (teacher(x, t, one) - teacher(x, t))
 
+        def as_drawn(x, t, one=one, guided=guided):
+            low, high = levels or (0.0, math.inf)
+            return interval(guided, lambda x, t: teacher(x, t, one), schedule, low=low, high=high)(x, t)
+
         x_t = diffuse(schedule, x0[i : i + 1], t[i], eps[i : i + 1])
-        x_r = last(ddim(guided, schedule, x_t, torch.stack([t[i], r[i]])))
+        x_r = last(ddim(as_drawn, schedule, x_t, torch.stack([t[i], r[i]])))
         error = (student(x_t, t[i : i + 1]) - student(x_r, r[i : i + 1])).square().mean()
         assert got[i].item() == pytest.approx((weigh_v(level[i]) / gap[i] * error).item(), rel=1e-6)
     at_once = distillation_loss(student, x0, t, eps, weigh_v, teacher=teacher, stage=0)

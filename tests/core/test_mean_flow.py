@@ -153,6 +153,12 @@ def test_guidance_moves_what_is_aimed_at_where_something_is_asked(generator):
     x = diffuse(schedule, x0, t, eps)
     want = denoiser(x, t, cond, far) - jump(denoiser, x, t, far, moved, cond)
     assert torch.allclose(steps, weigh_v(log_snr(schedule, t)) * want.square().mean(1), rtol=1e-9)
+    level, interval = torch.exp(-log_snr(schedule, t) / 2), (0.5, 3.0)
+    within = (level > 0.5) & (level <= 3)
+    got = mean_flow_loss(denoiser, x0, t, eps, weigh_v, cond, to=t, scale=scale, interval=interval)
+    aimed = torch.where(within[:, None], moved, x0)
+    assert 0 < within.sum() < 6
+    assert torch.allclose(got, weigh_v(log_snr(schedule, t)) * (answer - aimed).square().mean(1), rtol=1e-9)
     plain = mean_flow_loss(denoiser, x0, t, eps, weigh_v, None, to=far)
     assert torch.equal(mean_flow_loss(denoiser, x0, t, eps, weigh_v, None, to=far, scale=scale), plain)
 
@@ -209,6 +215,6 @@ def test_what_does_not_fit_is_refused():
         Onward(plain, t)
     with pytest.raises(ValueError, match="is none of the times of this grid"):
         Onward(jumping, torch.tensor([0.9, 0.5, 0.0]))(x, torch.tensor(0.7))
-    for options in ({"share": 1.1}, {"share": -0.1}, {"scale": -1.0}):
-        with pytest.raises(ValueError, match=r"^mean_flow: needs share in \[0, 1\] and scale >= 0, got"):
+    for options in ({"share": 1.1}, {"share": -0.1}, {"scale": -1.0}, {"interval": (2, 1)}, {"interval": (-1, 1)}):
+        with pytest.raises(ValueError, match=f"^mean_flow: {next(iter(options))} must "):
             MeanFlow(**options)

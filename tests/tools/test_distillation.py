@@ -41,7 +41,7 @@ def test_the_teacher_is_guided_as_it_draws_unless_something_else_is_said(taught,
 
 @pytest.mark.parametrize(
     ("words", "key"),
-    [(["guidance.interval=[0.2,5]"], "interval=[0.2, 5.0]"), (["guidance=apg", "guidance.eta=0.5"], "name=apg")],
+    [(["guidance.rescale=0.3"], "rescale=0.3"), (["guidance=apg", "guidance.eta=0.5"], "name=apg")],
 )
 def test_a_guidance_that_a_scale_does_not_describe_is_not_silently_left_out(tmp_path, words, key):
     trained(tmp_path / "one", *words, steps=1)
@@ -49,6 +49,16 @@ def test_a_guidance_that_a_scale_does_not_describe_is_not_silently_left_out(tmp_
     with pytest.raises(ValueError, match=re.escape(f"draws with guidance.{key}, which cannot be distilled: say loss.")):
         recipes.load(start_from)
     assert recipes.load([*start_from, "loss.scale=3"]).loss.options == {"scale": 3.0}
+
+
+@pytest.mark.parametrize("loss", ["distillation", "mean_flow"])
+def test_the_levels_at_which_guidance_is_on_are_taken_over(tmp_path, loss):
+    trained(tmp_path / "one", "guidance.scale=3", "guidance.interval=[0.2,5]", steps=1)
+    words = [f"start={tmp_path / 'one'}", f"run={tmp_path / 'two'}", f"loss={loss}"]
+    recipe = recipes.load(words)
+    assert recipe.loss.options == {"scale": 3.0, "interval": [0.2, 5.0]}
+    assert recipe.guidance.scale == 1
+    assert train.main([*words, "train.steps=1"]) == 0
 
 
 def test_one_that_jumps_cannot_teach_but_trains_on_without_forgetting_it(taught, tmp_path, capsys):
