@@ -23,6 +23,11 @@ def absent(rows: Tensor) -> Tensor:
     return torch.full_like(rows, torch.nan if rows.is_floating_point() else -1)
 
 
+def unconditional(cond: Condition) -> Condition:
+    """`cond` with every condition absent, flags as they are: what guidance moves away from."""
+    return None if cond is None else {name: absent(rows) for name, rows in cond.items()}
+
+
 def is_absent(rows: Tensor) -> Tensor:
     """(B,) bool: which of the rows (B, ...) say nothing. No value is looked at on the host."""
     if rows.dtype == torch.bool:

@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from core.condition import Condition
+from core.condition import Condition, unconditional
 from core.denoiser import Denoiser
 from core.errors.squared import squared
 from core.losses._guidance import Interval, check_guidance, moved
@@ -55,7 +55,7 @@ def distillation_loss(
     with torch.no_grad():
         x0_hat = teacher(x_t, t, cond)
         if scale != 1 and cond is not None:
-            x0_hat = moved(teacher(x_t, t, None), x0_hat, denoiser.schedule, t, scale, interval)
+            x0_hat = moved(teacher(x_t, t, unconditional(cond)), x0_hat, denoiser.schedule, t, scale, interval)
         (alpha_t, sigma_t), (alpha_r, sigma_r) = (scales(denoiser.schedule, time, x_t) for time in (t, r))
         x_r = (alpha_r * x0_hat + sigma_r / sigma_t * (x_t - alpha_t * x0_hat)).to(x_t.dtype)
         x_r = torch.where(expand_like(gap, x_r) < 1, x_r, x0_hat)

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from core.condition import Condition, is_absent
+from core.condition import Condition, is_absent, unconditional
 from core.denoiser import Denoiser
 from core.errors.squared import squared
 from core.losses._guidance import Interval, check_guidance, moved
@@ -69,7 +69,7 @@ def guided(
     asked = [~is_absent(rows) for rows in (cond or {}).values() if rows.dtype != torch.bool]
     if not asked:
         return x0
-    further = moved(denoiser(x, t, None), x0, denoiser.schedule, t, scale, interval)
+    further = moved(denoiser(x, t, unconditional(cond)), x0, denoiser.schedule, t, scale, interval)
     some = torch.stack(asked).any(0).reshape(-1, *(1,) * (x0.ndim - 1))
     return torch.where(some, further, x0).to(x0.dtype)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.condition import absent, dropped, is_absent, same
+from core.condition import absent, dropped, is_absent, same, unconditional
 from core.discover import build
 from core.schedules.cosine import Cosine
 from core.training.objective import Objective
@@ -34,6 +34,13 @@ def test_flags_are_never_absent():
     flags = torch.tensor([True, False])
     assert torch.equal(absent(flags), flags)
     assert not is_absent(flags).any()
+
+
+def test_guidance_moves_away_from_everything_but_the_flags():
+    gone = unconditional(ROWS | {"stills": torch.tensor([True, False])})
+    assert all(is_absent(gone[name]).all() for name in ROWS)
+    assert gone["stills"].tolist() == [True, False]
+    assert unconditional(None) is None
 
 
 def test_missing_and_absent_mean_the_same():

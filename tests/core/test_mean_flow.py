@@ -56,7 +56,7 @@ class Tanh(nn.Module):
         self.p = nn.Parameter(torch.tensor(0.7))
 
     def forward(self, x, noise_label, cond):
-        label = 0 if cond is None else 0.2 * cond["label"][:, None]
+        label = 0 if cond is None else 0.2 * cond["label"].clamp(min=0)[:, None]
         return torch.tanh(self.p * x + noise_label[:, :1]) + 0.4 * noise_label[:, 1:] * x + label
 
 
