@@ -91,8 +91,11 @@ class Denoiser(nn.Module):
             return None
         if to is None:
             return torch.zeros(len(x), device=x.device)
-        t, to = (time.to(x.device, torch.promote_types(time.dtype, torch.float32)) for time in (t, to))
-        return (1 - noise_share(self.schedule, to) / noise_share(self.schedule, t)).expand(len(x))
+        here, there = (
+            noise_share(self.schedule, time.to(torch.promote_types(time.dtype, torch.float32))) for time in (t, to)
+        )
+        leap = torch.where(here > 0, 1 - there.to(here.device) / here, 0)
+        return leap.to(x.device, torch.promote_types(x.dtype, torch.float32)).expand(len(x))
 
     def _outputs(
         self, x: Tensor, alpha: Tensor, sigma: Tensor, cond: Condition, leap: Tensor | None

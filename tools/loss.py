@@ -20,28 +20,21 @@ _ENDS: Tree = {
 }
 BRINGS: dict[str, Tree] = {
     "hybrid": {"sampler": {"name": "ddpm"}},
-    "mean_flow": {
-        "sampler": _ENDS["sampler"] | {"name": "ddim"},
-        "guidance": _ENDS["guidance"],
-        "loss": {"error": {"name": "cauchy"}},  # a derivative is a noisy thing to aim at
-    },
+    "mean_flow": _ENDS | {"sampler": _ENDS["sampler"] | {"name": "ddim"}},
     **dict.fromkeys(ENDS, _ENDS),
 }
-"""By loss, what holds where neither the layer that names the loss nor a later one says: above all how it is drawn."""
+"""By loss, how its models are drawn where neither the layer that names the loss nor a later one says."""
 
 
 def brought(tree: Tree, layer: Tree, plain: Callable[[], Tree]) -> Tree:
-    """`tree` with what goes with the loss that `layer`, the next to lie over it, names; what the loss of `tree` brought
-    and no longer fits is as in `plain()`, the modality's defaults."""
+    """`tree` with the sampling that goes with the loss that `layer`, the next to lie over it, names; where the loss of
+    `tree` brought steps of its own, which no longer fit, that of `plain()`, the modality's defaults."""
     old, new = tree["loss"]["name"], layer.get("loss", {}).get("name")
     if new is None or new == old:
         return tree
-    leaving = BRINGS.get(old, {})
-    usual = plain() if leaving else {}
-    if "steps" in leaving.get("sampler", {}):
+    if "steps" in BRINGS.get(old, {}).get("sampler", {}):
+        usual = plain()
         tree = tree | {group: usual[group] for group in ("sampler", "guidance")}
-    if "loss" in leaving:
-        tree = tree | {"loss": tree["loss"] | {key: usual["loss"][key] for key in leaving["loss"]}}
     return merged(tree, BRINGS.get(new, {}))
 
 
@@ -58,13 +51,24 @@ def going_on(tree: Tree, theirs: Tree, start: Path) -> Tree:
     taken: Tree = {}
     if loss["name"] == "consistency" and theirs["loss"]["name"] in ENDS:
         taken["wait"] = 0.0  # it jumps already, and is not to forget it first
+    if loss["name"] == "mean_flow" and theirs["loss"]["name"] not in (*ENDS, "mean_flow"):
+        taken["wait"] = 0.0  # it has learned its means
     if loss["name"] in GUIDED and "scale" not in given and theirs["loss"]["name"] != loss["name"]:
-        taken |= _guidance(theirs["guidance"], start)
+        taken |= _guidance(theirs, start) if loss["name"] == "distillation" else _trained_in(theirs, start)
     return tree | {"loss": loss | {"options": taken | given}}
 
 
-def _guidance(guidance: Tree, start: Path) -> Tree:
+def _trained_in(theirs: Tree, start: Path) -> Tree:
+    """The guidance that a run's samples have, by its training or by its sampling."""
+    options = theirs["loss"].get("options", {})
+    if theirs["loss"]["name"] in GUIDED:
+        return {name: options[name] for name in ("scale", "interval") if name in options}
+    return _guidance(theirs, start)
+
+
+def _guidance(theirs: Tree, start: Path) -> Tree:
     """The scale at which a run draws, and its interval. Raises ValueError where these do not say how it does."""
+    guidance = theirs["guidance"]
     plain = {"name": "classifier_free", "rescale": 0.0}
     said = ("scale", "interval")
     more = [k for k, v in guidance.items() if k not in said and v not in (None, {}, plain.get(k))]

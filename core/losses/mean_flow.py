@@ -13,7 +13,7 @@ in which d is along the path: forward-mode differentiation gives it with one pas
 first mean and no gradient, is what X is trained to be. The direction of the path is the model's own (Geng et al.
 2025b): with x0 in it, as in the first paper, it is right on average and noisier. tau is the time of a rectified flow,
 on which the papers are written; by it every schedule has its mean flow. No teacher, no stages: a share of the steps has
-length 0, which is denoising.
+length 0, which is denoising, and with nothing but those a training begins.
 """
 
 from dataclasses import dataclass
@@ -24,9 +24,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from core.condition import Condition, is_absent, unconditional
 from core.denoiser import Denoiser
+from core.errors.cauchy import Cauchy
 from core.errors.squared import squared
 from core.losses._guidance import Interval, check_guidance, moved
-from core.losses.denoising import Error, Weighting, weighed
+from core.losses.denoising import Error, Loss, Weighting, denoising_loss, weighed
+from core.prediction import Prediction, x0_error_scale
 from core.schedule import Schedule, diffuse, log_snr, noise_share, rates, scales
 from core.shapes import expand_like
 
@@ -43,23 +45,34 @@ def mean_flow_loss(
     to: Tensor,
     scale: float = 1.0,
     interval: Interval | None = None,
+    delta: float = 0.5,
 ) -> Tensor:
     """Per-example loss (B,), in float32 or better. x0, eps (B, *event); t (B,) in (0, t_max], to (B,) in [0, t].
 
     scale: of the classifier-free guidance that is trained into the path (their sec. 4.2), 1 is none; interval: the
-    levels at which it is on. ValueError for a denoiser that does not jump.
+    levels at which it is on. `error` is that of the means; of steps with a length it is `core.errors.cauchy` of
+    `delta`, since a derivative is a noisy thing to aim at. ValueError for a denoiser that does not jump, and for a
+    prediction that says nothing about x0 where there is nothing but noise.
     """
     if not denoiser.jumps:
         raise ValueError("mean flow needs a network that is told how far a step goes, see Denoiser(jumps=True)")
+    if not tells_x0_in_noise(denoiser.prediction):
+        raise ValueError("mean flow needs a prediction from which x0 follows where all is noise, such as v")
     x = diffuse(denoiser.schedule, x0, t, eps)
     with torch.no_grad():
+        rows = (to < t).nonzero().squeeze(1)  # the one look at values: it saves the derivative of all other rows
         target = x0 if scale == 1 else guided(denoiser, x, t, x0, cond, scale, interval)
-        rows = (to < t).nonzero().squeeze(1)
         if len(rows):
             some = None if cond is None else {name: value[rows] for name, value in cond.items()}
             target = target.index_copy(0, rows, jump(denoiser, x[rows], t[rows], to[rows], target[rows], some))
-    residual = denoiser(x, t, cond, to) - target
-    return weighed(residual, log_snr(denoiser.schedule, t), weighting, error, factor=torch.ones_like(t))
+    residual, level, one = denoiser(x, t, cond, to) - target, log_snr(denoiser.schedule, t), torch.ones_like(t)
+    mean, step = (weighed(residual, level, weighting, e, factor=one) for e in (error, Cauchy(delta)))
+    return torch.where(to < t, step, mean)
+
+
+def tells_x0_in_noise(prediction: Prediction) -> bool:
+    """Whether an error of the output stays one of its size in x0_hat at sigma = 1000 alpha: not for eps and score."""
+    return bool(x0_error_scale(prediction, torch.tensor(1e-3), torch.tensor(1.0)) < 100)
 
 
 def guided(
@@ -91,21 +104,30 @@ def jump(denoiser: Denoiser, x: Tensor, t: Tensor, to: Tensor, x0: Tensor, cond:
 
 @dataclass(frozen=True)
 class MeanFlow:
-    """`mean_flow_loss` with its options; `ends` draws how far the steps go.
+    """`mean_flow_loss` with its options, after a time of denoising, see `at`; `ends` draws how far the steps go.
 
-    share: of the examples, that jump; the others denoise. scale: of the guidance that is trained into the path;
-    interval: the levels sigma / alpha between which it is on, None for all. Raises ValueError for a share outside
-    [0, 1], a negative scale and an empty interval.
+    share: of the examples, that jump; the others denoise. wait: the share of the training before any does. scale: of
+    the guidance that is trained into the path; interval: the levels sigma / alpha between which it is on, None for all.
+    delta: root mean square, weighted, beyond which the error of a step counts less. Raises ValueError for shares
+    outside [0, 1], a negative scale, an empty interval and a delta that is not positive.
     """
 
     share: float = 0.5
+    wait: float = 0.5
     scale: float = 1.0
     interval: Interval | None = None
+    delta: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.share <= 1:
-            raise ValueError(f"mean_flow: share must lie in [0, 1], got {self.share:g}")
+        for name, share in (("share", self.share), ("wait", self.wait)):
+            if not 0 <= share <= 1:
+                raise ValueError(f"mean_flow: {name} must lie in [0, 1], got {share:g}")
         check_guidance("mean_flow", self.scale, self.interval)
+        Cauchy(self.delta)
+
+    def at(self, progress: float) -> Loss:
+        """The loss when `progress` in [0, 1] of the training is done: where steps end is learned once means are."""
+        return denoising_loss if progress < self.wait else self
 
     def ends(self, u: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
         """Times (B,) that steps from t (B,) lead to, by uniform u (B, 2): t itself where there is no jump, elsewhere
@@ -127,7 +149,17 @@ class MeanFlow:
         to: Tensor,
     ) -> Tensor:
         return mean_flow_loss(
-            denoiser, x0, t, eps, weighting, cond, error, to=to, scale=self.scale, interval=self.interval
+            denoiser,
+            x0,
+            t,
+            eps,
+            weighting,
+            cond,
+            error,
+            to=to,
+            scale=self.scale,
+            interval=self.interval,
+            delta=self.delta,
         )
 
 

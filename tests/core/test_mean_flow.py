@@ -9,7 +9,7 @@ from core.denoiser import Denoiser
 from core.discover import build, names
 from core.grids.uniform import uniform
 from core.losses.denoising import denoising_loss
-from core.losses.mean_flow import MeanFlow, jump, mean_flow_loss
+from core.losses.mean_flow import MeanFlow, jump, mean_flow_loss, tells_x0_in_noise
 from core.onward import Onward
 from core.predictions.v import v as predict_v
 from core.samplers.ddim import ddim
@@ -113,6 +113,13 @@ def test_steps_of_no_length_are_the_denoising_loss(generator):
     assert torch.allclose(mean_flow_loss(denoiser, x0, t, eps, weigh_v, to=t), plain, rtol=1e-9)
 
 
+def test_a_training_begins_with_denoising():
+    loss = MeanFlow(wait=0.3)
+    assert loss.at(0.0) is loss.at(0.29) is denoising_loss
+    assert loss.at(0.3) is loss.at(1.0) is loss
+    assert MeanFlow(wait=0.0).at(0.0) != denoising_loss
+
+
 def test_is_the_velocity_loss_of_the_paper(generator):
     """On a rectified flow, u = (z - X) / t in finite differences: |u - (v - (t - r) du/dt)|^2, the target a number.
     du/dt is along the model's own velocity, and v between that and the one to x0 as r is between 0 and t."""
@@ -129,7 +136,7 @@ def test_is_the_velocity_loss_of_the_paper(generator):
     target = (rho * velocity + (1 - rho) * own - (t - to)[:, None] * slope).detach()
     paper = (u(z, t) - target).square().mean(1)  # the weighting t^2 / t^2 of the x0 error is that of u times t^2
     weight = weigh_v(log_snr(schedule, t)) * t**2
-    got = mean_flow_loss(denoiser, z0, t, eps, weigh_v, to=to)
+    got = mean_flow_loss(denoiser, z0, t, eps, weigh_v, to=to, delta=1e6)
     assert torch.allclose(got, weight * paper, rtol=1e-5)
     p = denoiser.network.p
     ours, theirs = (torch.autograd.grad(loss.sum(), p)[0] for loss in (got, weight * paper))
@@ -149,7 +156,7 @@ def test_guidance_moves_what_is_aimed_at_where_something_is_asked(generator):
     answer = denoiser(diffuse(schedule, x0, t, eps), t, cond)
     assert torch.allclose(got, weigh_v(log_snr(schedule, t)) * (answer - moved).square().mean(1), rtol=1e-9)
     far = 0.5 * t
-    steps = mean_flow_loss(denoiser, x0, t, eps, weigh_v, cond, to=far, scale=scale)
+    steps = mean_flow_loss(denoiser, x0, t, eps, weigh_v, cond, to=far, scale=scale, delta=1e6)
     x = diffuse(schedule, x0, t, eps)
     want = denoiser(x, t, cond, far) - jump(denoiser, x, t, far, moved, cond)
     assert torch.allclose(steps, weigh_v(log_snr(schedule, t)) * want.square().mean(1), rtol=1e-9)
@@ -161,6 +168,18 @@ def test_guidance_moves_what_is_aimed_at_where_something_is_asked(generator):
     assert torch.allclose(got, weigh_v(log_snr(schedule, t)) * (answer - aimed).square().mean(1), rtol=1e-9)
     plain = mean_flow_loss(denoiser, x0, t, eps, weigh_v, None, to=far)
     assert torch.equal(mean_flow_loss(denoiser, x0, t, eps, weigh_v, None, to=far, scale=scale), plain)
+
+
+def test_the_error_is_that_of_the_means_and_robust_where_steps_have_a_length(generator):
+    """The means take whatever error is asked for, and stay means; an outlying derivative counts by its logarithm."""
+    schedule, delta = Cosine(), 0.2
+    denoiser, (x0, t, eps) = Denoiser(Tanh(), schedule, predict_v, jumps=True), drawn(schedule, generator)
+    to = torch.where(torch.arange(6) % 2 == 0, t, 0.3 * t)
+    args = denoiser, x0, t, eps, weigh_v, None
+    plain, huber = mean_flow_loss(*args, to=to, delta=1e6), build("core.errors", "huber", {"delta": 0.1})
+    got = mean_flow_loss(*args, huber, to=to, delta=delta)
+    assert torch.allclose(got[1::2], delta**2 * torch.log1p(plain[1::2] / delta**2), rtol=1e-6)
+    assert torch.allclose(got[::2], denoising_loss(*args, huber)[::2], rtol=1e-6)
 
 
 def test_a_share_of_the_steps_has_a_length():
@@ -175,12 +194,12 @@ def test_a_share_of_the_steps_has_a_length():
 
 
 def test_a_network_learns_where_steps_end(two_modes, jumper):
-    """Some seconds of training bring one step from noise near the flow's end, and two nearer; its means stay means."""
+    """Some seconds of training bring one step from noise near the flow's end, where a step of means ends elsewhere."""
     schedule, n = Cosine(), 4000
     t_max, end = torch.tensor(schedule.t_max), torch.tensor(0.0)
     x = schedule.sigma(t_max) * torch.randn(n, 1, generator=torch.Generator().manual_seed(2))
     exact = two_modes.flow(schedule, x[:, 0], t_max, end)
-    model = jumper(schedule, MeanFlow())
+    model = jumper(schedule, MeanFlow(wait=0.25))
 
     def off(steps, denoiser):
         times = uniform(schedule, steps)
@@ -215,6 +234,12 @@ def test_what_does_not_fit_is_refused():
         Onward(plain, t)
     with pytest.raises(ValueError, match="is none of the times of this grid"):
         Onward(jumping, torch.tensor([0.9, 0.5, 0.0]))(x, torch.tensor(0.7))
-    for options in ({"share": 1.1}, {"share": -0.1}, {"scale": -1.0}, {"interval": (2, 1)}, {"interval": (-1, 1)}):
-        with pytest.raises(ValueError, match=f"^mean_flow: {next(iter(options))} must "):
-            MeanFlow(**options)
+    wrong = [("share", 1.1), ("share", -0.1), ("wait", 2.0), ("scale", -1.0), ("interval", (2, 1)), ("delta", 0.0)]
+    for name, value in wrong:
+        with pytest.raises(ValueError, match=f": {name} must "):
+            MeanFlow(**{name: value})
+    noise = Denoiser(Tanh(), schedule, build("core.predictions", "eps"), jumps=True)
+    with pytest.raises(ValueError, match="needs a prediction from which x0 follows"):
+        mean_flow_loss(noise, x, t, x, weigh_v, to=t)
+    for name in names("core.predictions"):
+        assert tells_x0_in_noise(build("core.predictions", name)) == (name not in ("eps", "score"))

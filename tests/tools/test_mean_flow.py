@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+from torchvision.io import read_image
 
 from core.onward import Onward
 from core.training.seeds import generator_of
@@ -9,6 +11,7 @@ from tests.tools.small import sampled, trained, weights
 from tools import abilities, build, checkpoint, edit, sampling, train
 from tools import recipe as recipes
 from tools.restored import restored
+from tools.training import load_weights
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +24,7 @@ def usual(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def jumping(usual):
-    """One that goes on from it, for three steps."""
+    """One that goes on from it, for six steps."""
     run = usual.parent / "jumping"
     assert train.main([f"start={usual}", f"run={run}", "loss=mean_flow", *BRISK, "train.steps=6"]) == 0
     return run
@@ -38,16 +41,14 @@ def model_of(run):
     return recipe, media, restored(recipe, media, folder, torch.device("cpu"))
 
 
-def test_it_brings_its_sampling_and_its_error_unless_something_else_is_said():
+def test_it_is_drawn_by_one_step_or_a_few_unless_something_else_is_said():
     def drawn(*words):
         recipe = recipes.load(list(words))
         plan = recipe.sampler
-        return plan.name, plan.steps, plan.grid["name"], recipe.guidance.scale, recipe.loss.error["name"]
+        return plan.name, plan.steps, plan.grid["name"], recipe.guidance.scale
 
-    steps = ("ddim", 2, "uniform", 1.0, "cauchy")
-    assert drawn("recipe=mnist", "loss=mean_flow") == drawn("recipe=mean_flow_mnist") == steps
-    other = drawn("modality=video", "loss=mean_flow", "sampler.steps=4", "loss.error=huber")
-    assert (other[1], other[4]) == (4, "huber")
+    assert drawn("recipe=mnist", "loss=mean_flow") == drawn("recipe=mean_flow_mnist") == ("ddim", 2, "uniform", 1.0)
+    assert drawn("modality=video", "loss=mean_flow", "sampler.steps=4")[:2] == ("ddim", 4)
     assert drawn("recipe=mean_flow_mnist", "loss=denoising") == drawn("modality=image")
     assert drawn("recipe=mean_flow_mnist", "loss=consistency") == drawn("modality=image", "loss=consistency")
 
@@ -55,7 +56,7 @@ def test_it_brings_its_sampling_and_its_error_unless_something_else_is_said():
 @pytest.mark.parametrize("modality", ["image", "audio", "video"])
 def test_it_trains_and_draws_in_every_modality(tmp_path, modality):
     """Attention and temporal layers under forward-mode differentiation, conditions guided into the path."""
-    words = ["loss=mean_flow", "loss.scale=2", *BRISK]
+    words = ["loss=mean_flow", "loss.scale=2", "loss.wait=0.2", *BRISK]
     assert trained(tmp_path / "run", *words, modality=modality, steps=6) == 0
     assert weights(tmp_path / "run")["condition.leap2.weight"].abs().max() > 0
     assert sampled(tmp_path / "run", "n=2", "sampler.steps=1", f"out={tmp_path / 'one'}") == 0
@@ -64,13 +65,19 @@ def test_it_trains_and_draws_in_every_modality(tmp_path, modality):
 def test_a_run_that_goes_on_with_it_keeps_what_it_knew(usual, jumping):
     """Begins as the averaged model, with its guidance trained in; the length is new."""
     recipe = recipes.read(jumping / "recipe.yaml")
-    assert (recipe.loss.options["scale"], recipe.guidance.scale, recipe.sampler.name) == (2.5, 1.0, "ddim")
+    assert recipe.loss.options == {"wait": 0.0, "scale": 2.5}
+    assert (recipe.guidance.scale, recipe.sampler.name) == (1.0, "ddim")
     run = jumping.parent / "standing"
     words = [f"start={usual}", f"run={run}", "loss=mean_flow", "optimizer.lr=1e-12", "train.steps=1"]
     assert train.main(words) == 0
     old, new = weights(usual, "ema"), weights(run)
     assert {key.rpartition(".")[0] for key in new if key not in old} == {"condition.leap1", "condition.leap2"}
     assert all(torch.allclose(old[key], new[key], atol=1e-8) for key in old)
+    (_, media, ours), (_, _, theirs) = model_of(run), model_of(usual)
+    x, t = torch.randn(3, *media.event_shape), torch.tensor([0.2, 0.5, 0.8])
+    with torch.inference_mode():
+        want = theirs(x, t)
+        assert all(torch.allclose(ours(x, t, None, to), want, atol=1e-4) for to in (None, t, 0.3 * t, 0 * t))
 
 
 def test_samples_take_its_steps_by_ddim_alone(jumping):
@@ -102,6 +109,11 @@ def test_it_edits_as_any_model_does(jumping, tmp_path):
     words = [f"run={jumping}", "task=inpaint", f"input={tmp_path / 'one' / '000000.png'}", "degrade=true"]
     words.append("region=2:9,3:8")
     assert edit.main([*words, "sampler.steps=2", f"out={tmp_path / 'edited'}"]) == 0
+    before, after = (read_image(str(tmp_path / name / "000000.png")).int() for name in ("one", "edited"))
+    gone = torch.zeros(before.shape, dtype=torch.bool)
+    gone[:, 2:9, 3:8] = True
+    assert (before - after).abs()[~gone].max() <= 1
+    assert (before - after).abs()[gone].max() > 1
 
 
 def test_it_can_teach_and_lead_back(usual, jumping, tmp_path):
@@ -111,11 +123,13 @@ def test_it_can_teach_and_lead_back(usual, jumping, tmp_path):
     assert recipes.read(back / "recipe.yaml").sampler.name == recipes.load(["modality=image"]).sampler.name
     assert train.main([f"start={jumping}", f"run={taught}", "loss=distillation", "train.steps=1"]) == 0
     assert recipes.read(taught / "recipe.yaml").loss.options["scale"] == 1.0  # its means are guided already
+    again = recipes.load([f"start={taught}", f"run={tmp_path / 'again'}", "loss=mean_flow"])
+    assert again.loss.options == {"scale": 1.0}  # and waits, for what it starts from knows ends alone
 
 
 def test_broken_off_it_goes_on_exactly_and_splitting_a_batch_changes_rounding_only(tmp_path):
     straight, broken, split = (tmp_path / name for name in ("straight", "broken", "split"))
-    words = ["loss=mean_flow", "loss.share=0.8"]
+    words = ["loss=mean_flow", "loss.share=0.8", "loss.wait=0"]
     trained(straight, *words, steps=4)
     trained(broken, *words, steps=2)
     train.main([f"run={broken}", "train.steps=4"])
@@ -125,10 +139,24 @@ def test_broken_off_it_goes_on_exactly_and_splitting_a_batch_changes_rounding_on
     assert all(torch.allclose(a[key], c[key], atol=1e-4) for key in a)
 
 
-def test_a_checkpoint_that_lacks_more_than_the_length_is_refused(usual, tmp_path, capsys):
-    """Only what tells the length may be missing."""
-    one = tmp_path / "one"
-    trained(one, steps=1)
-    words = [f"start={one}", f"run={tmp_path / 'two'}", "loss=mean_flow", "network.width=16", "train.steps=1"]
-    assert train.main(words) == 2
-    assert "its network is" in capsys.readouterr().err
+def test_only_the_length_may_be_lacking(usual, jumping, tmp_path):
+    """In the checkpoint or in the network, and as a whole."""
+    recipe, media, _ = model_of(jumping)
+    network, cpu = build.network(recipe, media), torch.device("cpu")
+    ema = checkpoint.latest(usual) / "ema.safetensors"
+    may_lack = ("condition.leap1", "condition.leap2")
+    load_weights(network, ema.parent, "ema", cpu, may_lack=may_lack)
+    with pytest.raises(ValueError, match="does not fit its recipe"):
+        load_weights(network, ema.parent, "ema", cpu)
+    tensors = load_file(checkpoint.latest(jumping) / "ema.safetensors")
+    for gone in ("condition.noise1.weight", "condition.leap1.weight"):
+        save_file({key: tensor for key, tensor in tensors.items() if key != gone}, tmp_path / "ema.safetensors")
+        with pytest.raises(ValueError, match="does not fit its recipe"):
+            load_weights(network, tmp_path, "ema", cpu, may_lack=may_lack)
+
+
+@pytest.mark.parametrize("name", ["eps", "score"])
+def test_a_prediction_of_noise_alone_is_refused(tmp_path, capsys, name):
+    assert trained(tmp_path / "run", "loss=mean_flow", f"denoiser.prediction={name}") == 2
+    assert f"denoiser.prediction={name} it does not: choose v, or x0" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
