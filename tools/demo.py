@@ -98,7 +98,8 @@ def patiently(command: list[str]) -> int:
 
 def machine() -> str:
     """«2 CPU cores (Linux, Python 3.12)»."""
-    return f"{facts.cores()} CPU cores ({platform.system()}, Python {platform.python_version()})"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{cores} CPU cores ({platform.system()}, Python {platform.python_version()})"
 
 
 if __name__ == "__main__":

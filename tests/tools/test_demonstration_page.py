@@ -50,7 +50,7 @@ def stand_in(name: str, out: Path) -> Facts:
         parameters=1_234_567,
         steps=1480,
         training_seconds=97.3,
-        had_of_the_cores=0.93,
+        had_a_core=0.93,
         sampling_seconds=8.25,
         peak_mib=1234.5,
         sampler="heun 18, guidance 1.5",
@@ -118,13 +118,13 @@ def test_the_verdict_counts_what_the_checks_saw(demo_folder: Path) -> None:
 
 
 def test_a_training_among_other_programs_says_so(demo_folder: Path) -> None:
-    """On the card and in a line; not where the cores were free, the training a matter of seconds, or on a GPU."""
+    """On the card and in a line; not where cores were free, the training a matter of seconds, or nobody counted."""
     part = facts.load(demo_folder / "image" / "facts.json")
-    assert "<dt>Of the cores</dt><dd>93%</dd>" in (demo_folder / "index.html").read_text()
-    crowded = replace(part, had_of_the_cores=0.41)
-    assert crowded.crowded.startswith("image had 41% of the cores while it trained")
+    assert "<dt>Had a core</dt><dd>93% of its time</dd>" in (demo_folder / "index.html").read_text()
+    crowded = replace(part, had_a_core=0.41)
+    assert crowded.crowded.startswith("image had a core for 41% of the time in which it could have run")
     assert crowded.crowded in unescape(page([crowded], 432.1, "2 CPU cores"))
-    for other in (part, replace(crowded, training_seconds=12.0), replace(part, had_of_the_cores=None)):
+    for other in (part, replace(crowded, training_seconds=12.0), replace(part, had_a_core=None)):
         assert other.crowded == ""
 
 

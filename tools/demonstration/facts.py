@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +24,6 @@ class SampleFact:
         return self.seen == self.asked
 
 
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @dataclass(frozen=True)
 class Facts:
     """One modality. Paths are relative to the page; `losses` are (step, loss) of the log, `seconds` are wall clock."""
@@ -39,7 +33,7 @@ class Facts:
     parameters: int
     steps: int
     training_seconds: float
-    had_of_the_cores: float | None
+    had_a_core: float | None
     sampling_seconds: float
     peak_mib: float
     sampler: str
@@ -53,11 +47,11 @@ class Facts:
     @property
     def crowded(self) -> str:
         """One line where other programs took much of the machine while this trained, and the budget is a clock."""
-        if self.had_of_the_cores is None or self.had_of_the_cores > 0.6 or self.training_seconds < 30:
+        if self.had_a_core is None or self.had_a_core > 0.7 or self.training_seconds < 30:
             return ""
         return (
-            f"{self.modality} had {self.had_of_the_cores:.0%} of the cores while it trained, for as long as ever: with "
-            "the machine to itself it takes more steps and draws better"
+            f"{self.modality} had a core for {self.had_a_core:.0%} of the time in which it could have run: with the "
+            "machine to itself it takes more steps in these minutes, and draws better"
         )
 
     @property

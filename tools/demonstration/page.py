@@ -35,7 +35,7 @@ def card(part: Facts) -> str:
         "Parameters": f"{part.parameters:,}",
         "One example": part.event,
         "Training": f"{part.steps:,} steps in {duration(part.training_seconds)}",
-        "Of the cores": "-" if part.had_of_the_cores is None else f"{part.had_of_the_cores:.0%}",
+        "Had a core": "-" if part.had_a_core is None else f"{part.had_a_core:.0%} of its time",
         "Sampling": f"{len(part.samples)} in {duration(part.sampling_seconds)}",
         "Sampler": part.sampler,
         "Peak memory": f"{part.peak_mib:,.0f} MiB",

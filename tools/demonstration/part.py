@@ -22,7 +22,7 @@ from modalities.modality import Modality
 from tools import build, checkpoint, messages, run_folder, sample, train
 from tools import recipe as recipes
 from tools.demonstration import facts, strips
-from tools.demonstration.facts import Facts, cores
+from tools.demonstration.facts import Facts
 from tools.demonstration.show import fact, show
 from tools.restored import restored
 from tools.sampling import plan, states
@@ -42,30 +42,30 @@ def part(argv: list[str]) -> int:
     run, samples = out / "runs" / modality, out / modality
     training = [f"recipe=demo_{modality}", f"run={run}", f"train.minutes={minutes:g}"]
     sampling = [f"run={run}", f"n={n}", f"out={samples}"]
-    busy, began = cpu_seconds(), time.monotonic()
     code = train.main(training)
     if code:
         return code
-    had = (cpu_seconds() - busy) / (cores() * (time.monotonic() - began))
-    began = time.monotonic()
+    had, began = share_of_a_core(), time.monotonic()
     code = sample.main(sampling)
     if code:
         return code
     sampled = time.monotonic() - began
     commands = [f"python tools/train.py {' '.join(training)}", f"python tools/sample.py {' '.join(sampling)}"]
-    found = measured(modality, out, sampled, min(1.0, had), commands)
+    found = measured(modality, out, sampled, had, commands)
     facts.save(found, samples / "facts.json")
     print(f"{modality}: {found.verdict}", flush=True)
     return 0
 
 
-def cpu_seconds() -> float:
-    """That this process and the children that it has waited for have used so far."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(use.ru_utime + use.ru_stime for use in used)
+def share_of_a_core() -> float | None:
+    """Of the time in which the threads of this process were ready to run, the share in which they ran; None where the
+    system does not count it. Linux does, in nanoseconds: time on a core, time waiting for one."""
+    counts = [path.read_text().split() for path in Path("/proc/self/task").glob("*/schedstat")]
+    ran, waited = (sum(int(count[i]) for count in counts) for i in (0, 1))
+    return ran / (ran + waited) if ran else None
 
 
-def measured(modality: str, out: Path, sampling_seconds: float, had: float, commands: list[str]) -> Facts:
+def measured(modality: str, out: Path, sampling_seconds: float, had: float | None, commands: list[str]) -> Facts:
     """Draw both processes, check every sample, and collect the numbers of one trained and sampled modality."""
     run, folder = out / "runs" / modality, out / modality
     newest = checkpoint.latest(run)
@@ -87,7 +87,7 @@ def measured(modality: str, out: Path, sampling_seconds: float, had: float, comm
         parameters=sum(tensor.numel() for tensor in tensors.values()),
         steps=counters.step,
         training_seconds=counters.seconds,
-        had_of_the_cores=None if build.device(recipe.device).type == "cuda" else had,
+        had_a_core=had,
         sampling_seconds=sampling_seconds,
         peak_mib=(own + children) / 1024,
         sampler=f"{recipe.sampler.name} {recipe.sampler.steps}, guidance {recipe.guidance.scale:g}",
