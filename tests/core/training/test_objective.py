@@ -13,6 +13,7 @@ from core.denoiser import Denoiser
 from core.discover import build, names
 from core.draws.loss_aware import LossAware
 from core.ema import EMA
+from core.losses.mean_flow import MeanFlow
 from core.predictions.v import v
 from core.schedule import log_snr
 from core.schedules.cosine import Cosine
@@ -106,16 +107,18 @@ def test_plain_weightings_leave_the_weight_at_one():
 
 @pytest.mark.parametrize("draws", names("core.draws"))
 def test_ranks_train_on_the_rows_of_one_process(draws):
-    """Row r, r + R, ... of times, noise and dropped labels, whatever draws the times."""
-    objective = Objective(
-        build("core.densities", "uniform"), build("core.weightings", "v"), 0.5, build("core.draws", draws)
-    )
+    """Row r, r + R, ... of times, noise, dropped labels, and where steps lead, whatever draws the times."""
+    parts = build("core.densities", "uniform"), build("core.weightings", "v"), 0.5, build("core.draws", draws)
+    objective = Objective(*parts, loss=MeanFlow())
     x0, label = torch.zeros(8, 3), torch.arange(8)
     whole = objective.draw(Cosine(), x0, {"label": label}, seeded(5), step=3)
     assert 0 < (whole.cond["label"] == NO_LABEL).sum() < 8
+    assert 0 < (whole.to < whole.t).sum() < 8
+    assert Objective(*parts).draw(Cosine(), x0, None, seeded(5), step=3).to is None
     for rank in range(2):
         part = objective.draw(Cosine(), x0[rank::2], {"label": label[rank::2]}, seeded(5), rank=rank, ranks=2, step=3)
         assert torch.equal(part.t, whole.t[rank::2])
+        assert torch.equal(part.to, whole.to[rank::2])
         assert torch.equal(part.eps, whole.eps[rank::2])
         assert torch.equal(part.cond["label"], whole.cond["label"][rank::2])
 
