@@ -28,6 +28,11 @@ def unconditional(cond: Condition) -> Condition:
     return None if cond is None else {name: absent(rows) for name, rows in cond.items()}
 
 
+def of_rows(cond: Condition, rows: Tensor) -> Condition:
+    """`cond` of the examples `rows` (n,) alone, by their numbers."""
+    return None if cond is None else {name: value[rows] for name, value in cond.items()}
+
+
 def is_absent(rows: Tensor) -> Tensor:
     """(B,) bool: which of the rows (B, ...) say nothing. No value is looked at on the host."""
     if rows.dtype == torch.bool:

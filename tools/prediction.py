@@ -17,11 +17,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from core import discover
+from core.losses.mean_flow import tells_x0_in_noise
 from tools.loss import ENDS
 from tools.schema import Options, Recipe
-
-NOISE = ("eps", "score")
-"""Predictions of nothing but the noise."""
 
 SHARE = 0.25
 """Numbers of a position, of the network's channels, from which on x0 is predicted."""
@@ -61,10 +59,11 @@ def chosen(recipe: Recipe, event_shape: Sequence[int]) -> Recipe:
             f"loss={loss.name} needs a model that returns x itself where there is no noise, which with "
             "denoiser.prediction=x0 it does not: choose anchored, or v where patches are small"
         )
-    if loss.name == "mean_flow" and denoiser.prediction and denoiser.prediction["name"] in NOISE:
+    given = denoiser.prediction["name"] if denoiser.prediction else None
+    if loss.name == "mean_flow" and given and not tells_x0_in_noise(discover.build("core.predictions", given)):
         raise ValueError(
-            f"loss=mean_flow needs a prediction from which x0 follows where there is nothing but noise, which with "
-            f"denoiser.prediction={denoiser.prediction['name']} it does not: choose v, or x0 where patches are large"
+            "loss=mean_flow needs a prediction from which x0 follows where there is nothing but noise, which with "
+            f"denoiser.prediction={given} it does not: choose v, or x0 where patches are large"
         )
     prediction = denoiser.prediction or {"name": ("anchored" if jumps else "x0") if wide else "v"}
     weighting = loss.weighting or {"name": weighting_of(prediction["name"])}

@@ -1,23 +1,17 @@
 """Classifier-free guidance as a loss trains it into a model: one scale, at all levels of noise or between two."""
 
-import torch
-from torch import Tensor
-
-from core.schedule import Schedule, log_snr
-from core.shapes import expand_like
+from core.guidance.classifier_free import classifier_free
+from core.guidance.interval import interval as within
+from core.schedule import Denoise, Schedule
 
 Interval = tuple[float, float]
 """(low, high): guidance where low < sigma / alpha <= high, as in `core.guidance.interval`."""
 
 
-def moved(
-    away: Tensor, toward: Tensor, schedule: Schedule, t: Tensor, scale: float, interval: Interval | None
-) -> Tensor:
-    """away + scale (toward - away), (B, *event), at times t (B,); `toward` itself outside the interval."""
-    level = torch.exp(-log_snr(schedule, t) / 2)
-    low, high = interval or (-1.0, torch.inf)
-    scales = torch.where((level > low) & (level <= high), scale, 1.0).to(level.dtype)
-    return torch.lerp(away, toward, expand_like(scales, away).to(away.dtype))
+def guided(conditional: Denoise, away: Denoise, schedule: Schedule, scale: float, interval: Interval | None) -> Denoise:
+    """away + scale (conditional - away); `conditional` itself outside the interval."""
+    whole = classifier_free(conditional, away, scale=scale)
+    return whole if interval is None else within(whole, conditional, schedule, low=interval[0], high=interval[1])
 
 
 def check_guidance(name: str, scale: float, interval: Interval | None) -> None:

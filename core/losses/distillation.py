@@ -18,7 +18,8 @@ from torch import Tensor
 from core.condition import Condition, unconditional
 from core.denoiser import Denoiser
 from core.errors.squared import squared
-from core.losses._guidance import Interval, check_guidance, moved
+from core.guidance.shared import shared
+from core.losses._guidance import Interval, check_guidance, guided
 from core.losses._jumps import check_stages, disagreement, ends, further, stage_at
 from core.losses.denoising import Error, Loss, Weighting
 from core.schedule import diffuse, scales
@@ -53,9 +54,11 @@ def distillation_loss(
     r, gap = further(denoiser, t, stage)
     x_t = diffuse(denoiser.schedule, x0, t, eps)
     with torch.no_grad():
-        x0_hat = teacher(x_t, t, cond)
-        if scale != 1 and cond is not None:
-            x0_hat = moved(teacher(x_t, t, unconditional(cond)), x0_hat, denoiser.schedule, t, scale, interval)
+        teach = shared(lambda x, t: teacher(x, t, cond))
+        if cond is not None:
+            nothing = unconditional(cond)
+            teach = guided(teach, lambda x, t: teacher(x, t, nothing), denoiser.schedule, scale, interval)
+        x0_hat = teach(x_t, t)
         (alpha_t, sigma_t), (alpha_r, sigma_r) = (scales(denoiser.schedule, time, x_t) for time in (t, r))
         x_r = (alpha_r * x0_hat + sigma_r / sigma_t * (x_t - alpha_t * x0_hat)).to(x_t.dtype)
         x_r = torch.where(expand_like(gap, x_r) < 1, x_r, x0_hat)

@@ -17,16 +17,17 @@ length 0, which is denoising, and with nothing but those a training begins.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from core.condition import Condition, is_absent, unconditional
+from core.condition import Condition, is_absent, of_rows, unconditional
 from core.denoiser import Denoiser
 from core.errors.cauchy import Cauchy
 from core.errors.squared import squared
-from core.losses._guidance import Interval, check_guidance, moved
+from core.losses._guidance import Interval, check_guidance, guided
 from core.losses.denoising import Error, Loss, Weighting, denoising_loss, weighed
 from core.prediction import Prediction, x0_error_scale
 from core.schedule import Schedule, diffuse, log_snr, noise_share, rates, scales
@@ -61,13 +62,16 @@ def mean_flow_loss(
     x = diffuse(denoiser.schedule, x0, t, eps)
     with torch.no_grad():
         rows = (to < t).nonzero().squeeze(1)  # the one look at values: it saves the derivative of all other rows
-        target = x0 if scale == 1 else guided(denoiser, x, t, x0, cond, scale, interval)
+        target = x0 if scale == 1 else aimed(denoiser, x, t, x0, cond, scale, interval)
         if len(rows):
-            some = None if cond is None else {name: value[rows] for name, value in cond.items()}
+            some = of_rows(cond, rows)
             target = target.index_copy(0, rows, jump(denoiser, x[rows], t[rows], to[rows], target[rows], some))
-    residual, level, one = denoiser(x, t, cond, to) - target, log_snr(denoiser.schedule, t), torch.ones_like(t)
-    mean, step = (weighed(residual, level, weighting, e, factor=one) for e in (error, Cauchy(delta)))
-    return torch.where(to < t, step, mean)
+
+    def either(residual: Tensor, weight: Tensor) -> Tensor:
+        return torch.where(to < t, Cauchy(delta)(residual, weight), error(residual, weight))
+
+    residual = denoiser(x, t, cond, to) - target
+    return weighed(residual, log_snr(denoiser.schedule, t), weighting, either, factor=torch.ones_like(t))
 
 
 def tells_x0_in_noise(prediction: Prediction) -> bool:
@@ -75,16 +79,17 @@ def tells_x0_in_noise(prediction: Prediction) -> bool:
     return bool(x0_error_scale(prediction, torch.tensor(1e-3), torch.tensor(1.0)) < 100)
 
 
-def guided(
+def aimed(
     denoiser: Denoiser, x: Tensor, t: Tensor, x0: Tensor, cond: Condition, scale: float, interval: Interval | None
 ) -> Tensor:
     """x0 moved away from what is there without conditions: x0_hat + scale (x0 - x0_hat), in examples that have any."""
     asked = [~is_absent(rows) for rows in (cond or {}).values() if rows.dtype != torch.bool]
     if not asked:
         return x0
-    further = moved(denoiser(x, t, unconditional(cond)), x0, denoiser.schedule, t, scale, interval)
+    nothing = unconditional(cond)
+    further = guided(lambda x, t: x0, lambda x, t: denoiser(x, t, nothing), denoiser.schedule, scale, interval)
     some = torch.stack(asked).any(0).reshape(-1, *(1,) * (x0.ndim - 1))
-    return torch.where(some, further, x0).to(x0.dtype)
+    return torch.where(some, further(x, t), x0).to(x0.dtype)
 
 
 def jump(denoiser: Denoiser, x: Tensor, t: Tensor, to: Tensor, x0: Tensor, cond: Condition) -> Tensor:
@@ -136,31 +141,8 @@ class MeanFlow:
         end = schedule.time(2 * (torch.log1p(-tau) - tau.log())).to(t.dtype)
         return torch.where(u[:, 0] < self.share, torch.minimum(end, t), t)
 
-    def __call__(
-        self,
-        denoiser: Denoiser,
-        x0: Tensor,
-        t: Tensor,
-        eps: Tensor,
-        weighting: Weighting,
-        cond: Condition = None,
-        error: Error = squared,
-        *,
-        to: Tensor,
-    ) -> Tensor:
-        return mean_flow_loss(
-            denoiser,
-            x0,
-            t,
-            eps,
-            weighting,
-            cond,
-            error,
-            to=to,
-            scale=self.scale,
-            interval=self.interval,
-            delta=self.delta,
-        )
+    def __call__(self, *args: Any, to: Tensor) -> Tensor:
+        return mean_flow_loss(*args, to=to, scale=self.scale, interval=self.interval, delta=self.delta)
 
 
 mean_flow = MeanFlow

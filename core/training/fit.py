@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from core.condition import Condition
+from core.condition import Condition, of_rows
 from core.denoiser import Denoiser
 from core.ema import EMA
 from core.training.distributed import average
@@ -118,7 +118,7 @@ def _backward(
         raise ValueError(f"train.accumulate={accumulate} must divide the batch of {size} examples per process")
     done = []
     for rows in torch.arange(size, device=device).chunk(accumulate):
-        some = None if drawn.cond is None else {name: value[rows] for name, value in drawn.cond.items()}
+        some = of_rows(drawn.cond, rows)
         with autocast():
             to = None if drawn.to is None else drawn.to[rows]
             losses = objective(denoiser, x0[rows], drawn.t[rows], drawn.eps[rows], some, drawn.weight[rows], to)
